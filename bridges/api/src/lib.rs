@@ -1,0 +1,1 @@
+//! The seam between viaduct and the networks it reaches

@@ -1,0 +1,1 @@
+//! viaduct's bridge to IRC

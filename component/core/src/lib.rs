@@ -1,0 +1,1 @@
+//! viaduct without IO: rooms, presence, registration, commands, discovery

@@ -1,0 +1,1 @@
+//! An XMPP gateway to IRC and Matrix

@@ -1,0 +1,1 @@
+//! What viaduct remembers: SQL repositories for SQLite and PostgreSQL

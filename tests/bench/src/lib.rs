@@ -1,0 +1,1 @@
+//! What viaduct costs, beside its peers

@@ -1,0 +1,1 @@
+//! Real servers and scripted peers for viaduct tests
