@@ -1,0 +1,154 @@
+//! What a user wants done on the network.
+
+use crate::event::Rank;
+use crate::ids::{Name, PersonId, RoomId, ServerId, TransactionId};
+use crate::secret::Secret;
+use crate::text::Content;
+
+/// One thing to do on the network. Commands of one session are done in the order in which they were submitted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Connect to a server, and keep connected until [`Command::Disconnect`]. Answered by server events.
+    Connect {
+        /// Which one.
+        server: ServerId,
+        /// The nickname to ask for.
+        nick: Name,
+    },
+    /// Leave a server.
+    Disconnect {
+        /// Which one.
+        server: ServerId,
+        /// Parting words.
+        reason: Option<Name>,
+    },
+    /// Enter a room, connecting to its server first where that is needed. Answered by
+    /// [`RoomEvent::Joined`](crate::RoomEvent::Joined) or [`RoomEvent::Refused`](crate::RoomEvent::Refused), also
+    /// when the user is in the room already (then with everything as it is now).
+    Join {
+        /// Which one.
+        room: RoomId,
+        /// The nickname to ask for if there is no connection to the server yet.
+        nick: Name,
+        /// The room's password.
+        key: Option<Secret>,
+    },
+    /// Leave a room. Answered by [`RoomEvent::Left`](crate::RoomEvent::Left).
+    Leave {
+        /// Which one.
+        room: RoomId,
+        /// Parting words.
+        reason: Option<Name>,
+    },
+    /// Say something.
+    Send {
+        /// Comes back with the outcome or the echo.
+        txn: TransactionId,
+        /// To whom.
+        to: Recipient,
+        /// What.
+        content: Content,
+        /// The nickname to ask for if there is no connection to the server yet.
+        nick: Name,
+    },
+    /// Change the subject of a room.
+    SetTopic {
+        /// Comes back with the outcome.
+        txn: TransactionId,
+        /// Which room.
+        room: RoomId,
+        /// The new subject; empty clears it.
+        text: Name,
+    },
+    /// Change the user's nickname on a server.
+    SetNick {
+        /// Comes back with the outcome.
+        txn: TransactionId,
+        /// Where.
+        server: ServerId,
+        /// The new one.
+        nick: Name,
+    },
+    /// Change what somebody may do in a room.
+    SetRank {
+        /// Comes back with the outcome.
+        txn: TransactionId,
+        /// Which room.
+        room: RoomId,
+        /// Whose.
+        person: Name,
+        /// What to give.
+        grant: Rank,
+        /// What to take.
+        revoke: Rank,
+    },
+    /// Remove somebody from a room.
+    Kick {
+        /// Comes back with the outcome.
+        txn: TransactionId,
+        /// Which room.
+        room: RoomId,
+        /// Whom.
+        person: Name,
+        /// Why.
+        reason: Option<Name>,
+    },
+    /// Set or lift a ban.
+    SetBan {
+        /// Comes back with the outcome.
+        txn: TransactionId,
+        /// Which room.
+        room: RoomId,
+        /// Whom.
+        person: Name,
+        /// Whether the person is banned from now on.
+        banned: bool,
+        /// Why.
+        reason: Option<Name>,
+    },
+    /// Tell the other people of all connected servers that the user is away (or, with `None`, back).
+    SetAway {
+        /// Why, or `None` when back.
+        text: Option<Name>,
+    },
+}
+
+/// To whom something is said.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub enum Recipient {
+    /// Everybody in a room.
+    Room(RoomId),
+    /// One person.
+    Person(PersonId),
+}
+
+impl Recipient {
+    /// The server on which the recipient is.
+    #[must_use]
+    pub fn server(&self) -> &ServerId {
+        match self {
+            Self::Room(room) => &room.server,
+            Self::Person(person) => &person.server,
+        }
+    }
+}
+
+impl Command {
+    /// The id under which the outcome is reported, where the command has one.
+    #[must_use]
+    pub fn txn(&self) -> Option<TransactionId> {
+        match self {
+            Self::Send { txn, .. }
+            | Self::SetTopic { txn, .. }
+            | Self::SetNick { txn, .. }
+            | Self::SetRank { txn, .. }
+            | Self::Kick { txn, .. }
+            | Self::SetBan { txn, .. } => Some(*txn),
+            Self::Connect { .. }
+            | Self::Disconnect { .. }
+            | Self::Join { .. }
+            | Self::Leave { .. }
+            | Self::SetAway { .. } => None,
+        }
+    }
+}
