@@ -1,0 +1,63 @@
+//! Who may use a gateway, and who runs it.
+
+use jid::BareJid;
+
+/// Rules on whole domains and bare JIDs. A domain is matched as a whole: `example.org` admits neither
+/// `sub.example.org` nor `example.org.attacker.example`.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    allow: Vec<BareJid>,
+    admins: Vec<BareJid>,
+}
+
+impl Access {
+    /// Admits these domains and JIDs; these JIDs are administrators (and admitted).
+    #[must_use]
+    pub fn new(allow: Vec<BareJid>, admins: Vec<BareJid>) -> Self {
+        Self { allow, admins }
+    }
+
+    /// Whether this user may use the gateway.
+    #[must_use]
+    pub fn allows(&self, user: &BareJid) -> bool {
+        self.is_admin(user)
+            || self.allow.iter().any(|rule| match rule.node() {
+                Some(_) => rule == user,
+                None => rule.domain() == user.domain(),
+            })
+    }
+
+    /// Whether this user is an administrator.
+    #[must_use]
+    pub fn is_admin(&self, user: &BareJid) -> bool {
+        self.admins.iter().any(|admin| admin == user)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Access;
+    use jid::BareJid;
+
+    fn jid(text: &str) -> BareJid {
+        BareJid::new(text).expect("a JID in the test")
+    }
+
+    #[test]
+    fn domains_are_matched_as_a_whole() {
+        let access = Access::new(vec![jid("example.org"), jid("guest@other.example")], vec![jid("root@far.example")]);
+        for user in ["me@example.org", "ME@Example.ORG", "guest@other.example", "root@far.example"] {
+            assert!(access.allows(&jid(user)), "{user}");
+        }
+        for user in [
+            "me@example.org.attacker.example",
+            "me@sub.example.org",
+            "me@attackerexample.org",
+            "other@other.example",
+            "guest@other.example.attacker.example",
+        ] {
+            assert!(!access.allows(&jid(user)), "{user}");
+        }
+        assert!(!access.is_admin(&jid("root@far.example.org")));
+    }
+}

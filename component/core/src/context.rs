@@ -1,0 +1,113 @@
+//! What all logins of one gateway share: who it is, what it may do, and where ids come from.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use sha2::{Digest, Sha256};
+use viaduct_bridge::{Address, Bridge, Name, Timestamp, TransactionId};
+
+use crate::access::Access;
+use crate::ns;
+use crate::records::{LoginId, PortalId};
+use crate::xml::Stanza;
+
+/// One gateway: a component domain and the network behind it.
+pub struct Context {
+    /// The component domain.
+    pub domain: Name,
+    /// The network.
+    pub bridge: Arc<dyn Bridge>,
+    /// Who may use it.
+    pub access: Access,
+    /// Whether a user must register before anything else.
+    pub registration_required: bool,
+    /// Where ids come from.
+    pub ids: IdSource,
+    /// Where randomness comes from.
+    pub entropy: Box<dyn Entropy>,
+    /// Makes occupant-ids that do not tell who they stand for. Kept over restarts.
+    pub occupant_secret: [u8; 32],
+    /// The version of the program, for XEP-0092.
+    pub version: &'static str,
+    /// The most messages of history that a join gets unasked.
+    pub history_default: u32,
+    /// How many messages of one user may be unanswered by the network.
+    pub max_pending: usize,
+}
+
+impl Context {
+    /// The JID of an address of the network.
+    #[must_use]
+    pub fn jid(&self, address: &Address) -> Name {
+        match self.bridge.localpart(address) {
+            Some(local) => format!("{local}@{}", self.domain).into(),
+            None => self.domain.clone(),
+        }
+    }
+
+    /// The id of somebody in a room (XEP-0421): stable, different from room to room, and not to be turned back.
+    #[must_use]
+    pub fn occupant_id(&self, room: &str, identity: &str) -> Name {
+        use base64::Engine as _;
+        let mut hash = Sha256::new();
+        hash.update(self.occupant_secret);
+        for part in [room, identity] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&hash.finalize()[..18]).into()
+    }
+
+    /// A text that nobody can guess.
+    #[must_use]
+    pub fn token(&self) -> String {
+        use base64::Engine as _;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.entropy.bytes())
+    }
+}
+
+/// A source of randomness.
+pub trait Entropy: Send + Sync {
+    /// Bytes that nobody can guess.
+    fn bytes(&self) -> [u8; 16];
+}
+
+/// Hands out ids that were never used before.
+#[derive(Debug)]
+pub struct IdSource(AtomicI64);
+
+impl IdSource {
+    /// Starts after the highest id on record, and not before the present time in microseconds, so that an id is not
+    /// used again even where its row is gone.
+    #[must_use]
+    pub fn new(highest: i64, now: Timestamp) -> Self {
+        Self(AtomicI64::new(highest.saturating_add(1).max(now.0)))
+    }
+
+    fn next(&self) -> i64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A new login's id.
+    pub fn login(&self) -> LoginId {
+        LoginId(self.next())
+    }
+
+    /// A new portal's id.
+    pub fn portal(&self) -> PortalId {
+        PortalId(self.next())
+    }
+
+    /// A new command's id.
+    pub fn txn(&self) -> TransactionId {
+        TransactionId(self.next())
+    }
+}
+
+/// A ping that comes back through the server: what the link's confirmation is made of (XEP-0199).
+#[must_use]
+pub fn fence(domain: &str, id: &str) -> Stanza {
+    let mut xml = crate::xml::Xml::stanza("iq", domain, domain);
+    xml.attr("type", "get").attr("id", id).empty("ping", ns::PING);
+    xml.finish()
+}
