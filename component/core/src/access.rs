@@ -45,8 +45,16 @@ mod tests {
 
     #[test]
     fn domains_are_matched_as_a_whole() {
-        let access = Access::new(vec![jid("example.org"), jid("guest@other.example")], vec![jid("root@far.example")]);
-        for user in ["me@example.org", "ME@Example.ORG", "guest@other.example", "root@far.example"] {
+        let access = Access::new(
+            vec![jid("example.org"), jid("guest@other.example")],
+            vec![jid("root@far.example")],
+        );
+        for user in [
+            "me@example.org",
+            "ME@Example.ORG",
+            "guest@other.example",
+            "root@far.example",
+        ] {
             assert!(access.allows(&jid(user)), "{user}");
         }
         for user in [

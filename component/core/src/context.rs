@@ -55,7 +55,9 @@ impl Context {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part.as_bytes());
         }
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&hash.finalize()[..18]).into()
+        base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .encode(&hash.finalize()[..18])
+            .into()
     }
 
     /// A text that nobody can guess.

@@ -102,6 +102,11 @@ pub enum Mark {
         /// The count.
         change: u64,
     },
+    /// The error that tells a user that a message was not carried.
+    Failure {
+        /// The message's transaction.
+        txn: viaduct_bridge::TransactionId,
+    },
 }
 
 /// Names a login flow of one user.
@@ -197,7 +202,10 @@ impl Effects {
 
     /// Sends a stanza whose processing is to be reported.
     pub fn send_marked(&mut self, stanza: Stanza, mark: Mark) {
-        self.0.push(Effect::Send { stanza, mark: Some(mark) });
+        self.0.push(Effect::Send {
+            stanza,
+            mark: Some(mark),
+        });
     }
 
     /// Remembers something.

@@ -5,11 +5,20 @@
 //! be done comes out as effects.
 
 pub mod access;
+pub mod command;
 pub mod context;
 pub mod effect;
+pub mod forms;
+pub mod login;
 pub mod names;
 pub mod ns;
+pub mod payload;
+pub mod portal;
 pub mod records;
+pub mod render;
+pub mod rsm;
+pub mod service;
 pub mod stanza;
+pub mod styling;
 pub mod time;
 pub mod xml;

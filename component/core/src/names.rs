@@ -18,14 +18,22 @@ pub fn resource(nick: &str) -> Cow<'_, str> {
     if nick.len() <= MAX_RESOURCE && is_its_own(nick) {
         return Cow::Borrowed(nick);
     }
-    let kept: String = nick.chars().filter(|c| is_its_own(c.encode_utf8(&mut [0; 4]))).take(64).collect();
+    let kept: String = nick
+        .chars()
+        .filter(|c| is_its_own(c.encode_utf8(&mut [0; 4])))
+        .take(64)
+        .collect();
     let kept = kept.trim();
     let hash = Sha256::digest(nick.as_bytes());
     let suffix: String = hash[..2].iter().map(|byte| format!("{byte:02x}")).collect();
     let readable = if kept.is_empty() { "nameless" } else { kept };
     let substitute = format!("{readable} ~{suffix}");
     // A mix of scripts can be refused as a whole although each character is allowed (RFC 3454 §6).
-    if is_its_own(&substitute) { Cow::Owned(substitute) } else { Cow::Owned(format!("nameless ~{suffix}")) }
+    if is_its_own(&substitute) {
+        Cow::Owned(substitute)
+    } else {
+        Cow::Owned(format!("nameless ~{suffix}"))
+    }
 }
 
 fn is_its_own(text: &str) -> bool {

@@ -76,13 +76,26 @@ impl Incoming {
                 // Our address is not valid: tell the sender, from the address as it was written.
                 let written = element.attr("to").unwrap_or_default();
                 let reply = may_answer(kind, ty.as_deref()).then(|| {
-                    error(kind, written, from.as_str(), id.as_deref(), &Problem::new(Condition::JidMalformed))
+                    error(
+                        kind,
+                        written,
+                        from.as_str(),
+                        id.as_deref(),
+                        &Problem::new(Condition::JidMalformed),
+                    )
                 });
                 return Err(Unusable { reply });
             }
             _ => return Err(Unusable { reply: None }),
         };
-        Ok(Self { kind, from, to, id, ty, element })
+        Ok(Self {
+            kind,
+            from,
+            to,
+            id,
+            ty,
+            element,
+        })
     }
 
     /// The `type`, empty when there is none.
@@ -94,7 +107,10 @@ impl Incoming {
     /// The resource of the sender; empty when it has none.
     #[must_use]
     pub fn resource(&self) -> Name {
-        self.from.resource().map_or("", |resource| resource.as_str()).into()
+        self.from
+            .resource()
+            .map_or("", |resource| resource.as_str())
+            .into()
     }
 
     /// Whether the stanza is an error.
@@ -118,15 +134,23 @@ impl Incoming {
     /// The error that answers this stanza; `None` if it must not be answered.
     #[must_use]
     pub fn error(&self, problem: &Problem) -> Option<Stanza> {
-        may_answer(self.kind, self.ty.as_deref())
-            .then(|| error(self.kind, self.to.as_str(), self.from.as_str(), self.id.as_deref(), problem))
+        may_answer(self.kind, self.ty.as_deref()).then(|| {
+            error(
+                self.kind,
+                self.to.as_str(),
+                self.from.as_str(),
+                self.id.as_deref(),
+                problem,
+            )
+        })
     }
 
     /// Begins the result of this request.
     #[must_use]
     pub fn result(&self) -> Xml {
         let mut xml = Xml::stanza("iq", self.to.as_str(), self.from.as_str());
-        xml.attr("type", "result").attr("id", self.id.as_deref().unwrap_or_default());
+        xml.attr("type", "result")
+            .attr("id", self.id.as_deref().unwrap_or_default());
         xml
     }
 
@@ -139,8 +163,16 @@ impl Incoming {
     /// The best text of the stanza's children of one name: without a language, else the first.
     #[must_use]
     pub fn text_of(&self, name: &str) -> Option<String> {
-        let all = || self.element.children().filter(|child| child.is(name, ns::COMPONENT));
-        let no_lang = |child: &&Element| child.attr_ns("http://www.w3.org/XML/1998/namespace", "lang").is_none();
+        let all = || {
+            self.element
+                .children()
+                .filter(|child| child.is(name, ns::COMPONENT))
+        };
+        let no_lang = |child: &&Element| {
+            child
+                .attr_ns("http://www.w3.org/XML/1998/namespace", "lang")
+                .is_none()
+        };
         all().find(no_lang).or_else(|| all().next()).map(Element::text)
     }
 }
@@ -212,12 +244,20 @@ impl Problem {
     /// A condition that speaks for itself.
     #[must_use]
     pub fn new(condition: Condition) -> Self {
-        Self { condition, text: None, special: None }
+        Self {
+            condition,
+            text: None,
+            special: None,
+        }
     }
 
     /// A condition with a reason.
     pub fn because(condition: Condition, text: impl Into<String>) -> Self {
-        Self { condition, text: Some(text.into()), special: None }
+        Self {
+            condition,
+            text: Some(text.into()),
+            special: None,
+        }
     }
 
     /// Adds an application-specific condition.
@@ -265,9 +305,15 @@ pub fn error(kind: Kind, from: &str, to: &str, id: Option<&str>, problem: &Probl
 /// Writes the `<error/>` child.
 pub fn write_error(xml: &mut Xml, problem: &Problem) {
     let (name, ty, code) = problem.condition.parts();
-    xml.start("error").attr("type", ty).attr("code", code).empty(name, ns::STANZAS);
+    xml.start("error")
+        .attr("type", ty)
+        .attr("code", code)
+        .empty(name, ns::STANZAS);
     if let Some(text) = &problem.text {
-        xml.start_ns("text", ns::STANZAS).attr("xml:lang", "en").text(text).end();
+        xml.start_ns("text", ns::STANZAS)
+            .attr("xml:lang", "en")
+            .text(text)
+            .end();
     }
     if let Some((name, namespace)) = problem.special {
         xml.empty(name, namespace);

@@ -27,11 +27,18 @@ mod tests {
     #[test]
     fn all_legal_forms_are_read() {
         let moment = Some(Timestamp(1_260_921_900_000_000));
-        for text in ["2009-12-16T00:05:00Z", "2009-12-16T00:05:00.000000Z", "2009-12-15T18:05:00-06:00"] {
+        for text in [
+            "2009-12-16T00:05:00Z",
+            "2009-12-16T00:05:00.000000Z",
+            "2009-12-15T18:05:00-06:00",
+        ] {
             assert_eq!(parse(text), moment, "{text}");
         }
         assert_eq!(parse("2009-12-16 00:05:00Z"), None);
         assert_eq!(parse("yesterday"), None);
-        assert_eq!(format(Timestamp(1_260_921_900_123_456)), "2009-12-16T00:05:00.123Z");
+        assert_eq!(
+            format(Timestamp(1_260_921_900_123_456)),
+            "2009-12-16T00:05:00.123Z"
+        );
     }
 }

@@ -33,7 +33,11 @@ impl Xml {
     /// Begins with this element. Stanzas take the namespace of the stream.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
-        let mut xml = Self { out: String::with_capacity(320), open: Vec::with_capacity(6), in_tag: false };
+        let mut xml = Self {
+            out: String::with_capacity(320),
+            open: Vec::with_capacity(6),
+            in_tag: false,
+        };
         xml.start(name);
         xml
     }
@@ -48,7 +52,10 @@ impl Xml {
 
     /// Sets an attribute of the element that was just begun.
     pub fn attr(&mut self, name: &str, value: &str) -> &mut Self {
-        debug_assert!(self.in_tag, "an attribute belongs to an element that was just begun");
+        debug_assert!(
+            self.in_tag,
+            "an attribute belongs to an element that was just begun"
+        );
         self.out.push(' ');
         self.out.push_str(name);
         self.out.push_str("='");
@@ -238,7 +245,8 @@ mod tests {
     #[test]
     fn what_xml_forbids_is_replaced() {
         let mut xml = Xml::new("message");
-        xml.attr("id", "a'b\"<\u{1}\n").leaf("body", "bold \u{2}x\u{2} & <tag> ]]> \u{ffff} \r \u{feff}é");
+        xml.attr("id", "a'b\"<\u{1}\n")
+            .leaf("body", "bold \u{2}x\u{2} & <tag> ]]> \u{ffff} \r \u{feff}é");
         let text = xml.finish();
         assert_eq!(
             text.as_str(),

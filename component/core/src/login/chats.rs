@@ -1,0 +1,279 @@
+//! Direct chats with people of the network. A person is `localpart@gateway`; what they say goes to the user's bare
+//! JID (or, to those who spoke to them as an occupant of a room, comes back from the occupant).
+
+use std::sync::Arc;
+
+use viaduct_bridge::{Address, Message, Name, PersonId, Recipient, ServerId, Timestamp};
+
+use super::Login;
+use crate::context::Context;
+use crate::effect::{Effect, Effects, Mark, ReplayRequest};
+use crate::ns;
+use crate::payload;
+use crate::records::{
+    JoinedRecord, LoadedPortal, MessageRecord, PortalId, PortalRecord, Position, Said, Write,
+};
+use crate::render;
+use crate::stanza::{Condition, Incoming, Problem};
+use crate::xml::Xml;
+
+/// The most messages that are replayed before the server has confirmed them.
+const REPLAY_PAGE: u32 = 200;
+
+/// A direct chat.
+#[derive(Debug)]
+pub(super) struct Chat {
+    pub(super) id: PortalId,
+    /// The puppet's JID.
+    pub(super) jid: Name,
+    /// The puppet's localpart.
+    local: Name,
+    /// The room as whose occupant the person was last addressed.
+    via: Option<Name>,
+    last: Position,
+    last_at: Timestamp,
+    cursor: Position,
+    /// Whether messages go out as they come.
+    pub(super) live: bool,
+    recorded: bool,
+}
+
+impl Chat {
+    fn new(ctx: &Context, person: &PersonId) -> Self {
+        let jid = ctx.jid(&Address::Person(person.clone()));
+        let local: Name = jid.split('@').next().unwrap_or_default().into();
+        Self {
+            id: ctx.ids.portal(),
+            jid,
+            local,
+            via: None,
+            last: Position(0),
+            last_at: Timestamp(0),
+            cursor: Position(0),
+            live: true,
+            recorded: false,
+        }
+    }
+
+    pub(super) fn restore(ctx: &Context, person: PersonId, loaded: LoadedPortal) -> Self {
+        let cursor = loaded.joined.first().map_or(loaded.last, |joined| joined.cursor);
+        Self {
+            id: loaded.portal.id,
+            last: loaded.last.max(cursor),
+            last_at: loaded.last_at,
+            cursor,
+            live: false,
+            recorded: true,
+            ..Self::new(ctx, &person)
+        }
+    }
+
+    /// Sends what was not confirmed, after the link was lost.
+    pub(super) fn catch_up(&mut self, bare: &Name, out: &mut Effects) {
+        if self.cursor >= self.last {
+            self.live = true;
+            return;
+        }
+        self.live = false;
+        out.push(Effect::Replay(Box::new(ReplayRequest {
+            portal: self.id,
+            from: self.jid.clone(),
+            to: bare.clone(),
+            resource: "".into(),
+            after: self.cursor,
+            upto: self.last,
+            limit: REPLAY_PAGE,
+        })));
+    }
+
+    pub(super) fn confirmed(&mut self, bare: &Name, position: Position, attached: bool, out: &mut Effects) {
+        if position > self.cursor {
+            self.cursor = position;
+            // The user's server keeps what it has processed; we need not.
+            out.write(Write::Cursor {
+                portal: self.id,
+                resource: "".into(),
+                position,
+            });
+            out.write(Write::Prune {
+                portal: self.id,
+                upto: position,
+            });
+        }
+        if !self.live && attached {
+            self.catch_up(bare, out);
+        }
+    }
+}
+
+impl Login {
+    fn chat(&mut self, person: &PersonId) -> &mut Chat {
+        let ctx = &self.ctx;
+        self.chats
+            .entry(person.clone())
+            .or_insert_with(|| Chat::new(ctx, person))
+    }
+
+    /// The user speaks to a person as an occupant of a room, or (`None`) to the puppet: answers come from there.
+    pub(super) fn address_chat(&mut self, person: &PersonId, via: Option<Name>, _out: &mut Effects) {
+        self.chat(person).via = via;
+    }
+
+    /// A person goes on under another name.
+    pub(super) fn follow_chat(&self, mut chat: Chat, person: &PersonId, out: &mut Effects) -> Chat {
+        let fresh = Chat::new(&self.ctx, person);
+        chat.jid = fresh.jid;
+        chat.local = fresh.local;
+        if chat.recorded {
+            out.write(self.chat_record(&chat, person));
+        }
+        chat
+    }
+
+    fn chat_record(&self, chat: &Chat, person: &PersonId) -> Write {
+        Write::Portal(Box::new(PortalRecord {
+            id: chat.id,
+            login: self.id,
+            with: Recipient::Person(person.clone()),
+            local: chat.local.clone(),
+            nick: "".into(),
+            key: None,
+            topic: None,
+        }))
+    }
+
+    /// A message of one of the user's clients to a person.
+    pub(super) fn person_message(&mut self, person: &PersonId, stanza: &Incoming, out: &mut Effects) {
+        if stanza.is_error() {
+            return;
+        }
+        if stanza.ty() == "groupchat" {
+            let problem = Problem::because(
+                Condition::BadRequest,
+                "This is the address of a person, not of a room.",
+            );
+            return out.send_opt(stanza.error(&problem));
+        }
+        if let Some(problem) = self.shut_out() {
+            return out.send_opt(stanza.error(&problem));
+        }
+        let Some(body) = stanza.text_of("body").filter(|body| !body.is_empty()) else {
+            // Typing, receipts, markers: nothing that the network has.
+            return;
+        };
+        self.address_chat(person, None, out);
+        self.say_to(Recipient::Person(person.clone()), &body, stanza, out);
+    }
+
+    /// A message to a server's address: there is nobody who would read it.
+    pub(super) fn server_message(&mut self, server: &ServerId, stanza: &Incoming, out: &mut Effects) {
+        if stanza.text_of("body").is_some() {
+            let text =
+                format!("Nobody reads messages to {server} itself. Write to a room or a person there.");
+            out.send_opt(stanza.error(&Problem::because(Condition::ServiceUnavailable, text)));
+        }
+    }
+
+    /// Somebody said something to the user alone.
+    pub(super) fn chat_said(&mut self, person: &PersonId, message: &Message, out: &mut Effects) {
+        self.ensure_recorded(out);
+        let (login, bare, attached) = (self.id, self.bare.clone(), self.attached);
+        self.server(&person.server).spoke = true;
+        let via = self.chats.get(person).and_then(|chat| chat.via.clone());
+        let room = via.and_then(|via| {
+            self.rooms
+                .values()
+                .find(|room| room.jid == via && !room.joined.is_empty())
+        });
+        let from_occupant = room.map(|room| {
+            let nick = room
+                .occupants
+                .get(&person.person)
+                .map_or(&message.nick, |occupant| &occupant.nick);
+            let to: Vec<Name> = room.joined.iter().map(|joined| joined.jid.clone()).collect();
+            (room.occupant_jid(nick), to)
+        });
+        let ctx = self.ctx.clone();
+        let chat = self
+            .chats
+            .entry(person.clone())
+            .or_insert_with(|| Chat::new(&ctx, person));
+        if !std::mem::replace(&mut chat.recorded, true) {
+            out.write(Write::Portal(Box::new(PortalRecord {
+                id: chat.id,
+                login,
+                with: Recipient::Person(person.clone()),
+                local: chat.local.clone(),
+                nick: "".into(),
+                key: None,
+                topic: None,
+            })));
+            let cursor = chat.cursor;
+            out.write(Write::Joined(Box::new(JoinedRecord {
+                portal: chat.id,
+                resource: "".into(),
+                nick: "".into(),
+                cursor,
+            })));
+        }
+        chat.last = chat.last.next();
+        chat.last_at = chat.last_at.max(message.at);
+        let record = MessageRecord {
+            portal: chat.id,
+            position: chat.last,
+            at: chat.last_at,
+            said: Arc::new(Said {
+                nick: chat.local.clone(),
+                occupant: "".into(),
+                payload: payload::from_network(&message.content).into(),
+            }),
+            remote: message.ids.first().cloned(),
+            client_id: None,
+        };
+        out.write(Write::Message(Box::new(record.clone())));
+        if !attached || !chat.live {
+            return;
+        }
+        let mark = Mark::Cursor {
+            portal: chat.id,
+            resource: "".into(),
+            position: chat.last,
+        };
+        match from_occupant {
+            Some((from, resources)) => {
+                for to in resources {
+                    let mut xml = Xml::stanza("message", &from, &to);
+                    xml.attr("type", "chat")
+                        .attr("id", &crate::records::archive_id(&record));
+                    xml.raw(&record.said.payload).empty("x", ns::MUC_USER);
+                    out.send_marked(xml.finish(), mark.clone());
+                }
+            }
+            None => out.send_marked(render::chat(&record, &chat.jid, &bare, render::When::Live), mark),
+        }
+    }
+
+    /// Presence of the user for one person.
+    pub(super) fn person_presence(&mut self, person: &PersonId, stanza: &Incoming, out: &mut Effects) {
+        let answer = |ty: Option<&str>, out: &mut Effects| {
+            let mut xml = Xml::stanza("presence", stanza.to.to_bare().as_str(), &self.bare);
+            out.send(xml.attr_opt("type", ty).finish());
+        };
+        let known = || {
+            let on_server = |room: &&crate::portal::Room| room.room.server == person.server;
+            self.rooms
+                .values()
+                .filter(on_server)
+                .any(|room| room.occupants.get(&person.person).is_some())
+        };
+        match stanza.ty() {
+            "subscribe" => {
+                answer(Some("subscribed"), out);
+                answer(if known() { None } else { Some("unavailable") }, out);
+            }
+            "probe" => answer(if known() { None } else { Some("unavailable") }, out),
+            "unsubscribe" => answer(Some("unsubscribed"), out),
+            _ => {}
+        }
+    }
+}

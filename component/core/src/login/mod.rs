@@ -1,0 +1,308 @@
+//! One user of one gateway: everything that belongs to them, and the one order in which it happens.
+//!
+//! *One input, then all its effects in order, then the next input.* [`Login::handle`] is the only way in.
+
+mod archive;
+mod chats;
+mod gateway_presence;
+mod messages;
+mod outcomes;
+mod register;
+mod room_iq;
+mod room_presence;
+mod rooms;
+mod route;
+mod servers;
+mod service;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jid::BareJid;
+use viaduct_bridge::{
+    Account, Command, Failure, Name, PersonId, Recipient, RemoteEvent, RoomId, ServerId, Timestamp,
+    TransactionId,
+};
+
+use crate::command::CommandDesk;
+use crate::context::Context;
+use crate::effect::{Effect, Effects, Input, Mark, Timer};
+use crate::portal::Room;
+use crate::records::{LoadedLogin, LoginId, LoginRecord, OutboxRecord, Preferences, Write};
+use chats::Chat;
+use outcomes::Pending;
+use register::Registrations;
+use servers::Server;
+
+pub(crate) use register::{Asker, shown as shown_form};
+pub(crate) use servers::Link;
+
+/// One user of one gateway.
+pub struct Login {
+    pub(crate) ctx: Arc<Context>,
+    pub(crate) user: BareJid,
+    /// The bare JID as text.
+    pub(crate) bare: Name,
+    pub(crate) id: LoginId,
+    /// Whether the login is on record.
+    recorded: bool,
+    pub(crate) account: Option<Account>,
+    pub(crate) preferences: Preferences,
+    /// Whether the link to the XMPP server takes stanzas.
+    attached: bool,
+    /// Whether the session with the network is open.
+    session: bool,
+    /// The resources that are available to the gateway.
+    online: Vec<Name>,
+    pub(crate) servers: HashMap<ServerId, Server>,
+    pub(crate) rooms: HashMap<RoomId, Room>,
+    chats: HashMap<PersonId, Chat>,
+    pending: HashMap<TransactionId, Pending>,
+    /// Messages that were not carried and whose senders may not know it yet.
+    failed: HashMap<TransactionId, (OutboxRecord, Failure)>,
+    registrations: Registrations,
+    pub(crate) desk: CommandDesk,
+    /// Whether the user's clients told the network that the user is away.
+    away: Option<Name>,
+}
+
+impl Login {
+    /// A login, as it is on record or new.
+    #[must_use]
+    pub fn new(ctx: Arc<Context>, user: BareJid, loaded: Option<LoadedLogin>) -> Self {
+        let bare: Name = user.as_str().into();
+        let mut login = Self {
+            id: loaded
+                .as_ref()
+                .map_or_else(|| ctx.ids.login(), |loaded| loaded.login.id),
+            ctx,
+            user,
+            bare,
+            recorded: loaded.is_some(),
+            account: None,
+            preferences: Preferences::default(),
+            attached: false,
+            session: false,
+            online: Vec::new(),
+            servers: HashMap::new(),
+            rooms: HashMap::new(),
+            chats: HashMap::new(),
+            pending: HashMap::new(),
+            failed: HashMap::new(),
+            registrations: Registrations::default(),
+            desk: CommandDesk::default(),
+            away: None,
+        };
+        if let Some(loaded) = loaded {
+            login.restore(loaded);
+        }
+        login
+    }
+
+    fn restore(&mut self, loaded: LoadedLogin) {
+        self.account = loaded.login.account;
+        self.preferences = loaded.login.preferences;
+        for portal in loaded.portals {
+            match portal.portal.with.clone() {
+                Recipient::Room(room) => {
+                    self.rooms
+                        .insert(room.clone(), Room::restore(&self.ctx, &self.bare, room, portal));
+                }
+                Recipient::Person(person) => {
+                    self.chats
+                        .insert(person.clone(), Chat::restore(&self.ctx, person, portal));
+                }
+            }
+        }
+        // What the network had not answered for may have arrived, or not: it is never sent again.
+        for record in loaded.outbox {
+            let reason = "The gateway was restarted before the network confirmed this message. It may not have arrived.";
+            self.failed.insert(
+                record.txn,
+                (
+                    record,
+                    Failure::Uncertain {
+                        reason: reason.into(),
+                    },
+                ),
+            );
+        }
+    }
+
+    /// Whether nothing is going on: the login can be taken out of memory and comes back from its record.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.online.is_empty()
+            && !self.session
+            && self.pending.is_empty()
+            && self.failed.is_empty()
+            && self.registrations.is_empty()
+            && self.desk.is_empty()
+            && self.rooms.values().all(Room::is_unused)
+    }
+
+    /// Takes one input and adds all its effects.
+    pub fn handle(&mut self, now: Timestamp, input: Input, out: &mut Effects) {
+        match input {
+            Input::Start => self.start(out),
+            Input::Stanza(stanza) => self.route(now, &stanza, out),
+            Input::Remote(event) => self.remote(now, event, out),
+            Input::LinkUp => self.link_up(now, out),
+            Input::LinkDown => self.link_down(),
+            Input::Confirmed(marks) => self.confirmed(marks, out),
+            Input::Timer(timer) => self.timer(now, timer, out),
+            Input::LoginStep { flow, step } => self.login_step(now, flow, step, out),
+            Input::Stopping => {
+                if std::mem::take(&mut self.session) {
+                    out.push(Effect::CloseSession { reason: None });
+                }
+            }
+        }
+    }
+
+    /// Takes up what was going on before a restart: the user's rooms, and the network where presence alone asks for it.
+    fn start(&mut self, out: &mut Effects) {
+        let mut again: Vec<Command> = Vec::new();
+        for room in self.rooms.values_mut().filter(|room| !room.joined.is_empty()) {
+            room.place = crate::portal::Place::Entering;
+            let (nick, key) = (room.wish.clone(), room.key.clone());
+            again.push(Command::Join {
+                room: room.room.clone(),
+                nick,
+                key,
+            });
+        }
+        for command in again {
+            self.submit(command, out);
+        }
+        if self.account.is_some() && self.preferences.stay_connected {
+            self.log_in(out);
+        }
+    }
+
+    fn link_up(&mut self, now: Timestamp, out: &mut Effects) {
+        self.attached = true;
+        for room in self.rooms.values_mut() {
+            match room.place {
+                crate::portal::Place::Inside => {
+                    room.resync(&self.ctx, out);
+                    room.admit(&self.ctx, now, out);
+                }
+                crate::portal::Place::Entering | crate::portal::Place::Outside => {}
+            }
+        }
+        for chat in self.chats.values_mut() {
+            chat.catch_up(&self.bare, out);
+        }
+        let failed: Vec<TransactionId> = self.failed.keys().copied().collect();
+        for txn in failed {
+            self.tell_failure(txn, out);
+        }
+        self.announce_login(out);
+    }
+
+    fn link_down(&mut self) {
+        self.attached = false;
+        for room in self.rooms.values_mut() {
+            room.detach();
+        }
+        for chat in self.chats.values_mut() {
+            chat.live = false;
+        }
+    }
+
+    fn confirmed(&mut self, marks: Vec<Mark>, out: &mut Effects) {
+        let attached = self.attached;
+        for mark in marks {
+            match mark {
+                Mark::Cursor {
+                    portal,
+                    resource,
+                    position,
+                } if resource.is_empty() => {
+                    if let Some(chat) = self.chats.values_mut().find(|chat| chat.id == portal) {
+                        chat.confirmed(&self.bare, position, attached, out);
+                    }
+                }
+                Mark::Cursor {
+                    portal,
+                    resource,
+                    position,
+                } => {
+                    if let Some(room) = self.rooms.values_mut().find(|room| room.id == portal) {
+                        room.confirmed_cursor(&resource, position, attached, out);
+                    }
+                }
+                Mark::Shown { portal, change } => {
+                    if let Some(room) = self.rooms.values_mut().find(|room| room.id == portal) {
+                        room.confirmed_change(change, out);
+                    }
+                }
+                Mark::Failure { txn } => {
+                    if self.failed.remove(&txn).is_some() {
+                        out.write(Write::Settled { login: self.id, txn });
+                    }
+                }
+            }
+        }
+    }
+
+    fn timer(&mut self, now: Timestamp, timer: Timer, out: &mut Effects) {
+        match timer {
+            Timer::Grace(portal) => self.grace_over(portal, out),
+            Timer::Linger(server) => self.release(&ServerId(server), out),
+            Timer::Join(portal) => self.join_timed_out(portal, out),
+            Timer::Commands => self.desk.expire(now, out),
+        }
+    }
+
+    fn remote(&mut self, now: Timestamp, event: RemoteEvent, out: &mut Effects) {
+        match event {
+            RemoteEvent::Server { server, event } => self.server_event(&server, event, out),
+            RemoteEvent::Room { room, event } => self.room_event(now, &room, event, out),
+            RemoteEvent::Person { person, event } => self.person_event(&person, event, out),
+            RemoteEvent::Outcome { txn, outcome } => self.outcome(now, txn, outcome, out),
+        }
+    }
+
+    /// Hands a command to the network, opening the session first where that is needed.
+    pub(crate) fn submit(&mut self, command: Command, out: &mut Effects) {
+        if !std::mem::replace(&mut self.session, true) {
+            out.push(Effect::OpenSession(self.account.clone()));
+        }
+        out.push(Effect::Submit(command));
+    }
+
+    /// Makes sure that the login is on record.
+    fn ensure_recorded(&mut self, out: &mut Effects) {
+        if !std::mem::replace(&mut self.recorded, true) {
+            self.write_record(out);
+        }
+    }
+
+    /// Remembers the login as it is now.
+    pub(crate) fn write_record(&mut self, out: &mut Effects) {
+        self.recorded = true;
+        out.write(Write::Login(Box::new(LoginRecord {
+            id: self.id,
+            gateway: self.ctx.domain.clone(),
+            user: self.bare.clone(),
+            account: self.account.clone(),
+            preferences: self.preferences.clone(),
+        })));
+    }
+
+    /// The nickname that the user has where nothing else was asked for.
+    pub(crate) fn default_nick(&self) -> Name {
+        let account = self
+            .account
+            .as_ref()
+            .and_then(|account| self.ctx.bridge.nick_for(&account.name));
+        let local = || {
+            self.ctx
+                .bridge
+                .nick_for(self.user.node().map_or("user", |node| node.as_str()))
+        };
+        account.or_else(local).unwrap_or_else(|| "user".into())
+    }
+}

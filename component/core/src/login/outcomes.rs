@@ -1,0 +1,208 @@
+//! How commands ended, and who is told.
+
+use viaduct_bridge::{Message, Name, Outcome, Recipient, Timestamp, TransactionId};
+
+use super::Login;
+use crate::effect::{Effects, Mark};
+use crate::ns;
+use crate::portal::Room;
+use crate::portal::message::Placing;
+use crate::records::{OutboxRecord, Write};
+use crate::stanza::{Incoming, Kind, Problem, error};
+use crate::xml::{Stanza, Xml};
+
+/// A command for which the network has not answered yet.
+#[derive(Debug)]
+pub(super) enum Pending {
+    /// A message.
+    Message {
+        /// What is on record of it.
+        record: OutboxRecord,
+        /// Whether the client asked for a receipt (XEP-0184).
+        receipt: bool,
+    },
+    /// A change of nickname.
+    Nick {
+        /// What was asked for.
+        wish: Name,
+        /// The presence that asked.
+        request: Request,
+    },
+    /// A message that is no message: a change of subject.
+    Stanza(Request),
+    /// One of the commands of an IQ.
+    Part {
+        /// The IQ.
+        request: Request,
+        /// The IQ's other commands that are not done yet.
+        rest: Vec<TransactionId>,
+    },
+}
+
+/// As much of a stanza as its answer needs.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    kind: Kind,
+    from: Name,
+    to: Name,
+    id: Option<String>,
+}
+
+impl Request {
+    pub(super) fn of(stanza: &Incoming) -> Self {
+        Self {
+            kind: stanza.kind,
+            from: stanza.from.as_str().into(),
+            to: stanza.to.as_str().into(),
+            id: stanza.id.clone(),
+        }
+    }
+
+    pub(super) fn refuse(&self, problem: &Problem) -> Stanza {
+        match self.kind {
+            Kind::Presence => Room::presence_error(&self.to, &self.from, self.id.as_deref(), problem),
+            kind => error(kind, &self.to, &self.from, self.id.as_deref(), problem),
+        }
+    }
+
+    fn done(&self) -> Stanza {
+        let mut xml = Xml::stanza("iq", &self.to, &self.from);
+        xml.attr("type", "result")
+            .attr("id", self.id.as_deref().unwrap_or_default())
+            .finish()
+    }
+}
+
+impl Login {
+    pub(super) fn outcome(
+        &mut self,
+        now: Timestamp,
+        txn: TransactionId,
+        outcome: Outcome,
+        out: &mut Effects,
+    ) {
+        let Some(pending) = self.pending.remove(&txn) else {
+            return;
+        };
+        match (pending, outcome) {
+            (Pending::Message { record, receipt }, Outcome::Accepted { ids, at }) => {
+                let first = ids.into_iter().next();
+                self.accepted(record, receipt, (at.unwrap_or(now), first), out);
+            }
+            (Pending::Message { record, .. }, Outcome::Failed(failure)) => {
+                self.failed.insert(txn, (record, failure));
+                self.tell_failure(txn, out);
+            }
+            (Pending::Nick { .. } | Pending::Stanza(_), Outcome::Accepted { .. }) => {}
+            (Pending::Nick { request, .. } | Pending::Stanza(request), Outcome::Failed(failure)) => {
+                out.send(request.refuse(&Problem::from(&failure)));
+            }
+            (Pending::Part { request, rest }, outcome) => self.part_done(&request, &rest, &outcome, out),
+        }
+    }
+
+    /// One of several commands of one IQ is done. The IQ is answered once: by the first failure, or at the end.
+    fn part_done(&mut self, request: &Request, rest: &[TransactionId], outcome: &Outcome, out: &mut Effects) {
+        match outcome {
+            Outcome::Failed(failure) => {
+                for other in rest {
+                    self.pending.remove(other);
+                }
+                out.send(request.refuse(&Problem::from(failure)));
+            }
+            Outcome::Accepted { .. } => {
+                if !rest.iter().any(|other| self.pending.contains_key(other)) {
+                    out.send(request.done());
+                }
+            }
+        }
+    }
+
+    /// Waits for all commands of one IQ.
+    pub(super) fn await_all(
+        &mut self,
+        stanza: &Incoming,
+        commands: Vec<viaduct_bridge::Command>,
+        out: &mut Effects,
+    ) {
+        let all: Vec<TransactionId> = commands.iter().filter_map(viaduct_bridge::Command::txn).collect();
+        for txn in &all {
+            let rest = all.iter().copied().filter(|other| other != txn).collect();
+            self.pending.insert(
+                *txn,
+                Pending::Part {
+                    request: Request::of(stanza),
+                    rest,
+                },
+            );
+        }
+        for command in commands {
+            self.submit(command, out);
+        }
+    }
+
+    /// The network shows the user's own message: that is its acceptance, and its place.
+    pub(super) fn echoed(&mut self, txn: TransactionId, message: &Message, out: &mut Effects) {
+        if let Some(Pending::Message { record, receipt }) = self.pending.remove(&txn) {
+            self.accepted(record, receipt, (message.at, message.ids.first().cloned()), out);
+        }
+    }
+
+    fn accepted(
+        &mut self,
+        record: OutboxRecord,
+        receipt: bool,
+        (at, remote): (Timestamp, Option<viaduct_bridge::MessageId>),
+        out: &mut Effects,
+    ) {
+        match &record.to {
+            Recipient::Room(id) => {
+                if let Some(room) = self.rooms.get_mut(id) {
+                    let placing = Placing {
+                        at,
+                        sender: room.me.clone(),
+                        nick: room.my_nick(),
+                        payload: record.payload.clone(),
+                        remote,
+                        client_id: record.client_id.clone(),
+                    };
+                    room.place(&self.ctx, placing, out);
+                }
+            }
+            Recipient::Person(_) if receipt => {
+                let to = format!("{}/{}", self.bare, record.resource);
+                let mut xml = Xml::stanza("message", &record.addressed, &to);
+                xml.attr("id", &self.ctx.token());
+                xml.start_ns("received", ns::RECEIPTS)
+                    .attr_opt("id", record.client_id.as_deref());
+                out.send(xml.finish());
+            }
+            Recipient::Person(_) => {}
+        }
+        out.write(Write::Settled {
+            login: self.id,
+            txn: record.txn,
+        });
+    }
+
+    /// Tells the sender of a message that it was not carried. It stays on record until the sender's server has
+    /// processed that.
+    pub(super) fn tell_failure(&self, txn: TransactionId, out: &mut Effects) {
+        if !self.attached {
+            return;
+        }
+        let Some((record, failure)) = self.failed.get(&txn) else {
+            return;
+        };
+        let to = format!("{}/{}", self.bare, record.resource);
+        let problem = Problem::from(failure);
+        let stanza = error(
+            Kind::Message,
+            &record.addressed,
+            &to,
+            record.client_id.as_deref(),
+            &problem,
+        );
+        out.send_marked(stanza, Mark::Failure { txn });
+    }
+}

@@ -1,0 +1,187 @@
+//! Requests to a room and to its occupants.
+
+use viaduct_bridge::{Level, RoomId, Timestamp};
+
+use super::Login;
+use crate::effect::Effects;
+use crate::forms::{Shown, ShownField};
+use crate::names;
+use crate::ns;
+use crate::portal::Room;
+use crate::service::{DiscoInfo, person_info};
+use crate::stanza::{Condition, Incoming, Problem};
+
+impl Login {
+    pub(super) fn room_iq(&mut self, now: Timestamp, id: &RoomId, stanza: &Incoming, out: &mut Effects) {
+        if !stanza.is_request() {
+            return;
+        }
+        if stanza.to.resource().is_some() {
+            return self.occupant_iq(now, id, stanza, out);
+        }
+        let Some(payload) = stanza.payload() else {
+            return out.send_opt(stanza.error(&Problem::new(Condition::BadRequest)));
+        };
+        let namespace = payload.ns();
+        let node = payload.attr("node");
+        match (stanza.ty(), payload.name(), namespace.as_str()) {
+            ("get", "query", ns::DISCO_INFO) if node == Some("x-roomuser-item") => {
+                self.reserved_nick(stanza, out);
+            }
+            ("get", "query", ns::DISCO_INFO) if node == Some(ns::MUC_TRAFFIC) => {
+                out.send_opt(stanza.error(&Problem::new(Condition::ServiceUnavailable)));
+            }
+            (_, "query" | "metadata", ns::MAM) => self.archive_iq(id, stanza, out),
+            (_, "query", ns::MUC_ADMIN) => self.admin_iq(id, stanza, out),
+            (_, "query", ns::MUC_OWNER) => {
+                let owner = self
+                    .rooms
+                    .get(id)
+                    .and_then(Room::myself)
+                    .is_some_and(|me| me.affiliation().name() == "owner");
+                let problem = if owner {
+                    Problem::because(
+                        Condition::FeatureNotImplemented,
+                        "Rooms of this network are not configured here.",
+                    )
+                } else {
+                    Problem::because(Condition::Forbidden, "Only owners may do this.")
+                };
+                out.send_opt(stanza.error(&problem));
+            }
+            _ => {
+                let info = || self.room_info(id);
+                self.disco_or(now, stanza, info, out);
+            }
+        }
+    }
+
+    fn room_info(&self, id: &RoomId) -> DiscoInfo {
+        let room = self.rooms.get(id);
+        let flags = room.map(|room| room.flags).unwrap_or_default();
+        let pick = |on: bool, yes: &'static str, no: &'static str| if on { yes } else { no };
+        let features = vec![
+            ns::MUC,
+            ns::DISCO_INFO,
+            ns::DISCO_ITEMS,
+            ns::PING,
+            ns::MAM,
+            ns::MAM_EXTENDED,
+            ns::SID,
+            ns::OCCUPANT_ID,
+            ns::MUC_STABLE_ID,
+            ns::SELF_PING,
+            pick(flags.hidden, "muc_hidden", "muc_public"),
+            "muc_open",
+            pick(flags.moderated, "muc_moderated", "muc_unmoderated"),
+            "muc_persistent",
+            "muc_nonanonymous",
+            pick(flags.password, "muc_passwordprotected", "muc_unsecured"),
+        ];
+        let topic = room
+            .and_then(|room| room.topic.as_ref())
+            .map_or("", |topic| &topic.text);
+        let occupants = room.map_or(0, |room| room.occupants.len());
+        let fields = vec![
+            ShownField::text("muc#roominfo_description", "Description", id.room.as_str()),
+            ShownField::text("muc#roominfo_subject", "Subject", topic),
+            ShownField::boolean(
+                "muc#roominfo_subjectmod",
+                "Moderators alone change the subject",
+                flags.topic_locked,
+            ),
+            ShownField::text("muc#roominfo_occupants", "People", occupants.to_string()),
+            ShownField::text(
+                "muc#maxhistoryfetch",
+                "Messages at join",
+                self.ctx.history_default.to_string(),
+            ),
+        ];
+        let form = Shown {
+            form_type: Some(ns::MUC_ROOMINFO),
+            fields,
+            ..Shown::default()
+        };
+        DiscoInfo {
+            identities: vec![("conference", "text".into(), id.room.to_string())],
+            features,
+            form: Some(form),
+        }
+    }
+
+    fn reserved_nick(&self, stanza: &Incoming, out: &mut Effects) {
+        let mut xml = stanza.result();
+        xml.start_ns("query", ns::DISCO_INFO)
+            .attr("node", "x-roomuser-item");
+        if let Some(account) = &self.account {
+            xml.start("identity")
+                .attr("category", "conference")
+                .attr("type", "text");
+            xml.attr("name", &names::resource(&account.name)).end();
+        }
+        out.send(xml.finish());
+    }
+
+    fn admin_iq(&mut self, id: &RoomId, stanza: &Incoming, out: &mut Effects) {
+        let Some(query) = stanza.payload() else { return };
+        let room = self
+            .rooms
+            .get(id)
+            .filter(|room| room.joined(&stanza.resource()).is_some());
+        let Some(room) = room else {
+            let text = "Only people in the room may do this.";
+            return out.send_opt(stanza.error(&Problem::because(Condition::Forbidden, text)));
+        };
+        if stanza.ty() == "get" {
+            let answer = room.admin_list(&self.ctx, stanza, query);
+            return self.answer(stanza, answer, out);
+        }
+        let capabilities = self.ctx.bridge.capabilities();
+        if capabilities.ranks == Level::Rejected && capabilities.kick == Level::Rejected {
+            return out.send_opt(stanza.error(&Problem::new(Condition::NotAllowed)));
+        }
+        match room.admin_commands(&self.ctx, query) {
+            Ok(commands) if self.pending.len() + commands.len() > self.ctx.max_pending => {
+                let text = "Too many of your requests wait for the network.";
+                out.send_opt(stanza.error(&Problem::because(Condition::ResourceConstraint, text)));
+            }
+            Ok(commands) => self.await_all(stanza, commands, out),
+            Err(problem) => out.send_opt(stanza.error(&problem)),
+        }
+    }
+
+    /// A request to an occupant: to oneself it is a self-ping (XEP-0410); the others are people of the network, for
+    /// whom we answer.
+    fn occupant_iq(&mut self, now: Timestamp, id: &RoomId, stanza: &Incoming, out: &mut Effects) {
+        let nick = stanza.to.resource().map_or("", |resource| resource.as_str());
+        let is_ping = stanza
+            .payload()
+            .is_some_and(|payload| payload.is("ping", ns::PING));
+        let room = self
+            .rooms
+            .get(id)
+            .filter(|room| room.joined(&stanza.resource()).is_some());
+        let Some(room) = room else {
+            let condition = if is_ping {
+                Condition::NotAcceptable
+            } else {
+                Condition::BadRequest
+            };
+            return out.send_opt(stanza.error(&Problem::because(condition, "You are not in this room.")));
+        };
+        let Some((person, occupant)) = room.occupants.by_resource(nick) else {
+            let myself = room
+                .joined(&stanza.resource())
+                .is_some_and(|joined| names::resource(&joined.nick) == nick);
+            if is_ping && myself {
+                // The network connection is on its way back; the user is still in the room.
+                return out.send(stanza.done());
+            }
+            let text = format!("There is no '{nick}' in this room.");
+            return out.send_opt(stanza.error(&Problem::because(Condition::ItemNotFound, text)));
+        };
+        let _ = person;
+        let name = occupant.nick.to_string();
+        self.disco_or(now, stanza, || person_info(&name), out);
+    }
+}

@@ -1,0 +1,158 @@
+//! What the network tells about rooms and the people in them.
+
+use std::time::Duration;
+
+use viaduct_bridge::{Name, PersonEvent, PersonId, RoomEvent, RoomId, Timestamp};
+
+use super::Login;
+use super::outcomes::Pending;
+use crate::effect::{Effect, Effects, Timer};
+use crate::portal::Place;
+use crate::records::PortalId;
+
+/// How long a room is kept for a client that was lost.
+pub(super) const GRACE: Duration = Duration::from_secs(600);
+
+impl Login {
+    pub(super) fn room_event(&mut self, now: Timestamp, id: &RoomId, event: RoomEvent, out: &mut Effects) {
+        let attached = self.attached;
+        let Some(room) = self.rooms.get_mut(id) else {
+            return;
+        };
+        let ctx = &self.ctx;
+        match event {
+            RoomEvent::Joined {
+                me,
+                members,
+                topic,
+                flags,
+            } => {
+                if room.place == Place::Outside {
+                    return;
+                }
+                room.arrived(ctx, now, (me, &members, topic, flags), attached, out);
+            }
+            RoomEvent::Refused { failure } => {
+                room.refuse(ctx, &failure, out);
+                self.release(&id.server, out);
+            }
+            RoomEvent::Left { how, reason } => {
+                room.removed(ctx, &how, reason, out);
+                if room.is_unused() {
+                    self.release(&id.server, out);
+                }
+            }
+            RoomEvent::MemberJoined(member) => room.member_joined(ctx, &member, out),
+            RoomEvent::MemberLeft { person, how, reason } => {
+                room.member_left(ctx, &person, &how, reason, out)
+            }
+            RoomEvent::RankChanged {
+                person,
+                grant,
+                revoke,
+                by: _,
+            } => {
+                room.rank_changed(ctx, &person, grant, revoke, out);
+            }
+            RoomEvent::FlagsChanged(flags) => room.flags_changed(ctx, flags, out),
+            RoomEvent::TopicChanged(topic) => room.topic_changed(ctx, topic, out),
+            RoomEvent::Message(message) => match message.txn {
+                Some(txn) if self.pending.contains_key(&txn) => self.echoed(txn, &message, out),
+                _ => room.said(ctx, &message, out),
+            },
+        }
+    }
+
+    pub(super) fn person_event(&mut self, person: &PersonId, event: PersonEvent, out: &mut Effects) {
+        match event {
+            PersonEvent::Message(message) => match message.txn {
+                Some(txn) if self.pending.contains_key(&txn) => self.echoed(txn, &message, out),
+                _ => self.chat_said(person, &message, out),
+            },
+            PersonEvent::Renamed { to, nick } => self.renamed(person, &to, &nick, out),
+            PersonEvent::Gone { reason } => {
+                for room in self
+                    .rooms
+                    .values_mut()
+                    .filter(|room| room.room.server == person.server)
+                {
+                    let how = viaduct_bridge::Departure::Left;
+                    room.member_left(&self.ctx, &person.person, &how, reason.clone(), out);
+                }
+            }
+            PersonEvent::Away { text } => {
+                for room in self
+                    .rooms
+                    .values_mut()
+                    .filter(|room| room.room.server == person.server)
+                {
+                    if person.person != room.me {
+                        room.away_changed(&self.ctx, &person.person, text.is_some(), out);
+                    }
+                }
+            }
+        }
+    }
+
+    fn renamed(&mut self, person: &PersonId, to: &Name, nick: &Name, out: &mut Effects) {
+        let wished = self
+            .pending
+            .values()
+            .any(|pending| matches!(pending, Pending::Nick { wish, .. } if wish == nick));
+        let wishing = self
+            .pending
+            .values()
+            .any(|pending| matches!(pending, Pending::Nick { .. }));
+        for room in self
+            .rooms
+            .values_mut()
+            .filter(|room| room.room.server == person.server)
+        {
+            room.renamed(&self.ctx, &person.person, (to, nick), wishing && !wished, out);
+        }
+        let mine = self
+            .servers
+            .get_mut(&person.server)
+            .map(|server| &mut server.link);
+        if let Some(super::servers::Link::Online { nick: known }) = mine
+            && self
+                .rooms
+                .values()
+                .any(|room| room.room.server == person.server && room.me == *to)
+        {
+            *known = nick.clone();
+        }
+        if let Some(chat) = self.chats.remove(person) {
+            // Who was spoken with under the old name is spoken with under the new one.
+            let renamed = PersonId {
+                server: person.server.clone(),
+                person: to.clone(),
+            };
+            let chat = self.follow_chat(chat, &renamed, out);
+            self.chats.entry(renamed).or_insert(chat);
+        }
+    }
+
+    /// Waits for a client that was lost, and then leaves the room.
+    pub(super) fn begin_grace(&self, portal: PortalId, out: &mut Effects) {
+        out.push(Effect::SetTimer {
+            timer: Timer::Grace(portal),
+            after: GRACE,
+        });
+    }
+
+    pub(super) fn grace_over(&mut self, portal: PortalId, out: &mut Effects) {
+        let Some(room) = self
+            .rooms
+            .values_mut()
+            .find(|room| room.id == portal && room.is_unused())
+        else {
+            return;
+        };
+        let server = room.room.server.clone();
+        if let Some(command) = room.depart(None) {
+            self.submit(command, out);
+        }
+        self.release(&server, out);
+    }
+}

@@ -1,0 +1,134 @@
+//! Somebody wants in (XEP-0045 §7.2), and what they get: occupants, themselves, history, subject.
+
+use viaduct_bridge::{Failure, Name, Timestamp};
+
+use minidom::Element;
+
+use super::presence::status;
+use super::{Joined, Place, Room, Waiting};
+use crate::context::Context;
+use crate::effect::{Effect, Effects, HistoryRequest};
+use crate::ns;
+use crate::records::{JoinedRecord, Write};
+use crate::stanza::Problem;
+use crate::time;
+
+/// The history that a client asked for (XEP-0045 §7.2.14).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct HistoryWish {
+    /// The most messages.
+    pub max_stanzas: Option<u32>,
+    /// The most characters of XML.
+    pub max_chars: Option<u64>,
+    /// Only the last so many seconds.
+    pub seconds: Option<u32>,
+    /// Nothing older than this.
+    pub since: Option<Timestamp>,
+}
+
+impl HistoryWish {
+    /// Reads the `<history/>` of a join. What cannot be read limits nothing.
+    #[must_use]
+    pub fn parse(muc: &Element) -> Self {
+        let Some(history) = muc.get_child("history", ns::MUC) else {
+            return Self::default();
+        };
+        Self {
+            max_stanzas: history.attr("maxstanzas").and_then(|text| text.parse().ok()),
+            max_chars: history.attr("maxchars").and_then(|text| text.parse().ok()),
+            seconds: history.attr("seconds").and_then(|text| text.parse().ok()),
+            since: history.attr("since").and_then(time::parse),
+        }
+    }
+}
+
+impl Room {
+    /// Lets in everybody who waits: the network has let the user in.
+    pub fn admit(&mut self, ctx: &Context, now: Timestamp, out: &mut Effects) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            self.enter(ctx, now, waiting, out);
+        }
+    }
+
+    /// Lets a resource in (also one that is in already: a full resync, XEP-0045 §17.3).
+    pub fn enter(&mut self, ctx: &Context, now: Timestamp, waiting: Waiting, out: &mut Effects) {
+        debug_assert_eq!(self.place, Place::Inside, "the network lets the user in first");
+        let nick = self.my_nick();
+        let first = self.joined.is_empty();
+        self.joined.retain(|joined| joined.resource != waiting.resource);
+        if !self.recorded || first {
+            self.recorded = true;
+            out.write(self.record());
+        }
+        if first {
+            self.shown = None;
+            self.unconfirmed.clear();
+            self.store_snapshot(out);
+        }
+        let record = JoinedRecord {
+            portal: self.id,
+            resource: waiting.resource.clone(),
+            nick: nick.clone(),
+            cursor: self.last,
+        };
+        out.write(Write::Joined(Box::new(record)));
+        self.joined.push(Joined {
+            resource: waiting.resource.clone(),
+            jid: waiting.jid.clone(),
+            nick: nick.clone(),
+            cursor: self.last,
+            live: true,
+        });
+
+        for (person, occupant) in self.occupants.iter().filter(|(person, _)| **person != self.me) {
+            out.send(self.available(ctx, person, occupant, &waiting.jid, &[]));
+        }
+        let mut codes = vec![status::NON_ANONYMOUS, status::SELF];
+        if crate::names::resource(&nick) != *crate::names::resource(&waiting.nick) {
+            codes.push(status::NICK_ASSIGNED);
+        }
+        if let Some(me) = self.myself() {
+            out.send(self.available(ctx, &self.me, me, &waiting.jid, &codes));
+        }
+        self.send_history(ctx, now, &waiting, out);
+        out.send(self.subject_stanza(ctx, &waiting.jid));
+    }
+
+    fn send_history(&self, ctx: &Context, now: Timestamp, waiting: &Waiting, out: &mut Effects) {
+        let wish = waiting.history;
+        let most = wish
+            .max_stanzas
+            .map_or(ctx.history_default, |max| max.min(ctx.history_default));
+        if most == 0 || wish.max_chars == Some(0) || self.last.0 == 0 {
+            return;
+        }
+        let recent = wish
+            .seconds
+            .map(|seconds| Timestamp(now.0 - i64::from(seconds) * 1_000_000));
+        out.push(Effect::History(Box::new(HistoryRequest {
+            portal: self.id,
+            room: self.jid.clone(),
+            to: waiting.jid.clone(),
+            upto: self.last,
+            max_stanzas: most,
+            max_chars: wish.max_chars,
+            since: wish.since.max(recent),
+        })));
+    }
+
+    /// The network does not let the user in: everybody who waits is told, and who believes to be in as well.
+    pub fn refuse(&mut self, ctx: &Context, failure: &Failure, out: &mut Effects) {
+        let problem = Problem::from(failure);
+        self.place = Place::Outside;
+        for waiting in std::mem::take(&mut self.waiting) {
+            out.send(Self::presence_error(
+                &waiting.asked,
+                &waiting.jid,
+                waiting.id.as_deref(),
+                &problem,
+            ));
+        }
+        let reason: Name = failure.to_string().into();
+        self.expel(ctx, &[status::TECHNICAL], Some(&reason), out);
+    }
+}

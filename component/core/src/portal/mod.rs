@@ -1,0 +1,263 @@
+//! A room as one user sees it (XEP-0045), split by concern.
+//!
+//! [`Room`] is the state; what can happen to it is in the modules: somebody wants in ([`join`]), the network tells
+//! who is there ([`members`]), something is said ([`message`]), the subject ([`subject`]), nicknames ([`nick`]),
+//! moderation ([`moderation`]), leaving ([`leave`]), and coming back after a link was lost ([`resync`]). What a room
+//! sends is written in [`presence`].
+
+pub mod join;
+pub mod leave;
+pub mod members;
+pub mod message;
+pub mod moderation;
+pub mod nick;
+pub mod occupants;
+pub mod presence;
+pub mod resync;
+pub mod subject;
+
+use std::collections::VecDeque;
+
+use viaduct_bridge::{Address, Name, Recipient, RoomFlags, RoomId, Secret, Timestamp, Topic};
+
+use crate::context::Context;
+use crate::effect::Effects;
+use crate::records::{LoadedPortal, LoginId, PortalId, PortalRecord, Position, Write};
+use occupants::{Occupant, Occupants};
+
+/// Whether the user is in the room on the network.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// No.
+    Outside,
+    /// The network has been asked.
+    Entering,
+    /// Yes.
+    Inside,
+}
+
+/// A resource of the user that is in the room.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    /// The resource.
+    pub resource: Name,
+    /// Its full JID.
+    pub jid: Name,
+    /// The nickname under which it knows itself.
+    pub nick: Name,
+    /// Everything up to here has been processed by the user's server.
+    pub cursor: Position,
+    /// Whether it gets messages as they come; otherwise it is being sent what it missed.
+    pub live: bool,
+}
+
+/// A resource that waits for the network to let the user in.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The resource.
+    pub resource: Name,
+    /// Its full JID.
+    pub jid: Name,
+    /// The occupant JID that it asked for.
+    pub asked: Name,
+    /// The nickname that it asked for.
+    pub nick: Name,
+    /// The `id` of its presence.
+    pub id: Option<String>,
+    /// The history that it wants.
+    pub history: join::HistoryWish,
+}
+
+/// A room as one user sees it.
+#[derive(Debug)]
+pub struct Room {
+    /// The portal's id.
+    pub id: PortalId,
+    /// Whose view it is.
+    pub login: LoginId,
+    /// Which room.
+    pub room: RoomId,
+    /// Its JID.
+    pub jid: Name,
+    /// The localpart under which it was first seen.
+    pub local: Name,
+    /// The nickname that the user asked for.
+    pub wish: Name,
+    /// The room's password.
+    pub key: Option<Secret>,
+    /// Whether the user is in it.
+    pub place: Place,
+    /// The user's folded name there.
+    pub me: Name,
+    /// Who is in it, as the network last told.
+    pub occupants: Occupants,
+    /// What the clients have been shown, where that is not what is. `None` while they see every change at once.
+    pub shown: Option<Occupants>,
+    /// Changes that were shown but not confirmed yet: the count of the change, who, and whether they are gone.
+    pub unconfirmed: VecDeque<(u64, Name, bool)>,
+    /// Counts the changes that were shown.
+    pub changes: u64,
+    /// How many changes have been stored since the last snapshot.
+    pub stored_changes: usize,
+    /// The subject.
+    pub topic: Option<Topic>,
+    /// Whether the subject that the clients were shown is another one.
+    pub topic_stale: bool,
+    /// How the room is.
+    pub flags: RoomFlags,
+    /// What the user's presence in the room says, beside the room's own elements.
+    pub my_payload: Name,
+    /// The resources that are in it.
+    pub joined: Vec<Joined>,
+    /// The resources that wait.
+    pub waiting: Vec<Waiting>,
+    /// The newest position.
+    pub last: Position,
+    /// The time of the newest message.
+    pub last_at: Timestamp,
+    /// Whether the portal is on record.
+    pub recorded: bool,
+}
+
+impl Room {
+    /// A room that nobody has entered yet.
+    #[must_use]
+    pub fn new(ctx: &Context, login: LoginId, room: RoomId, wish: Name) -> Self {
+        let address = Address::Room(room.clone());
+        let local: Name = ctx.bridge.localpart(&address).unwrap_or_default().into();
+        Self {
+            id: ctx.ids.portal(),
+            login,
+            jid: format!("{local}@{}", ctx.domain).into(),
+            room,
+            local,
+            wish,
+            key: None,
+            place: Place::Outside,
+            me: "".into(),
+            occupants: Occupants::default(),
+            shown: None,
+            unconfirmed: VecDeque::new(),
+            changes: 0,
+            stored_changes: 0,
+            topic: None,
+            topic_stale: false,
+            flags: RoomFlags::default(),
+            my_payload: "".into(),
+            joined: Vec::new(),
+            waiting: Vec::new(),
+            last: Position(0),
+            last_at: Timestamp(0),
+            recorded: false,
+        }
+    }
+
+    /// A room as it was before a restart: its clients believe to see what they were shown last.
+    #[must_use]
+    pub fn restore(ctx: &Context, user: &str, room: RoomId, loaded: LoadedPortal) -> Self {
+        let mut shown = Occupants::default();
+        for bytes in &loaded.shown {
+            shown.apply_bytes(bytes);
+        }
+        let record = loaded.portal;
+        let joined = loaded.joined.into_iter().map(|row| Joined {
+            jid: format!("{user}/{}", row.resource).into(),
+            resource: row.resource,
+            nick: row.nick,
+            cursor: row.cursor,
+            live: false,
+        });
+        Self {
+            id: record.id,
+            jid: format!("{}@{}", record.local, ctx.domain).into(),
+            local: record.local,
+            key: record.key,
+            shown: Some(shown),
+            topic: record.topic,
+            joined: joined.collect(),
+            last: loaded.last,
+            last_at: loaded.last_at,
+            recorded: true,
+            ..Self::new(ctx, record.login, room, record.nick)
+        }
+    }
+
+    /// The portal as it is to be remembered.
+    #[must_use]
+    pub fn record(&self) -> Write {
+        Write::Portal(Box::new(PortalRecord {
+            id: self.id,
+            login: self.login,
+            with: Recipient::Room(self.room.clone()),
+            local: self.local.clone(),
+            nick: self.wish.clone(),
+            key: self.key.clone(),
+            topic: self.topic.clone(),
+        }))
+    }
+
+    /// The user's own occupant, while the user is inside.
+    #[must_use]
+    pub fn myself(&self) -> Option<&Occupant> {
+        self.occupants.get(&self.me)
+    }
+
+    /// The nickname under which the clients know the user.
+    #[must_use]
+    pub fn my_nick(&self) -> Name {
+        self.myself()
+            .map_or_else(|| self.wish.clone(), |me| me.nick.clone())
+    }
+
+    /// A joined resource.
+    #[must_use]
+    pub fn joined(&self, resource: &str) -> Option<&Joined> {
+        self.joined
+            .iter()
+            .find(|joined| joined.resource.as_str() == resource)
+    }
+
+    /// Whether the clients see changes as they come.
+    #[must_use]
+    pub fn is_in_step(&self) -> bool {
+        self.shown.is_none()
+    }
+
+    /// Whether nothing holds the user in the room.
+    #[must_use]
+    pub fn is_unused(&self) -> bool {
+        self.joined.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Somebody's occupant-id.
+    #[must_use]
+    pub fn occupant_id(&self, ctx: &Context, person: &str, occupant: Option<&Occupant>) -> Name {
+        let identity = occupant
+            .and_then(|occupant| occupant.identity.as_deref())
+            .unwrap_or(person);
+        ctx.occupant_id(&self.jid, identity)
+    }
+
+    /// Stores what the clients are shown, anew.
+    pub fn store_snapshot(&mut self, out: &mut Effects) {
+        self.stored_changes = 0;
+        out.write(Write::Shown {
+            portal: self.id,
+            data: self.occupants.to_bytes(),
+        });
+    }
+
+    /// Stores one change to what the clients are shown; a new snapshot where the changes have become many.
+    pub fn store_change(&mut self, person: &str, out: &mut Effects) {
+        if self.stored_changes > self.occupants.len().max(64) {
+            self.store_snapshot(out);
+            return;
+        }
+        self.stored_changes += 1;
+        out.write(Write::ShownChange {
+            portal: self.id,
+            seq: i64::try_from(self.changes).unwrap_or(i64::MAX),
+            data: occupants::change_bytes(person, self.occupants.get(person)),
+        });
+    }
+}
