@@ -64,7 +64,7 @@ pub(super) static ALL: [Definition; 7] = [
 fn register(login: &mut Login, run: Run<'_>) -> Reply {
     match login.begin_login(run.now, run.answers, run.asker, run.out) {
         Ok(()) => Reply::Later,
-        Err((_, problem)) => Reply::Failed(problem.text.unwrap_or_default()),
+        Err(refused) => Reply::Failed(refused.1.text.unwrap_or_default()),
     }
 }
 

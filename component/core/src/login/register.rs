@@ -92,7 +92,8 @@ impl Login {
             to: stanza.to.as_str().into(),
             id: stanza.id.clone().unwrap_or_default(),
         };
-        if let Err((asker, problem)) = self.begin_login(now, given, asker, out) {
+        if let Err(refused) = self.begin_login(now, given, asker, out) {
+            let (asker, problem) = *refused;
             self.tell_asker(now, asker, Err(&problem), out);
         }
     }
@@ -128,7 +129,7 @@ impl Login {
         given: Answers,
         asker: Asker,
         out: &mut Effects,
-    ) -> Result<(), (Asker, Problem)> {
+    ) -> Result<(), Box<(Asker, Problem)>> {
         let form = self.ctx.bridge.form(self.account.as_ref());
         let mut answers = Answers::new();
         let mut changed = self.account.is_none();
@@ -151,7 +152,7 @@ impl Login {
             let kept = field.kind == FieldKind::Secret && self.account.is_some();
             if field.required && value.trim().is_empty() && !kept {
                 let text = format!("Please fill in '{}' ({}).", field.label, field.name);
-                return Err((asker, Problem::because(Condition::NotAcceptable, text)));
+                return Err(Box::new((asker, Problem::because(Condition::NotAcceptable, text))));
             }
             answers.insert(field.name.to_owned(), value.to_owned());
         }
@@ -161,7 +162,7 @@ impl Login {
         }
         if !self.registrations.active.is_empty() {
             let text = "Another registration of yours is being checked. Try again in a moment.";
-            return Err((asker, Problem::because(Condition::ResourceConstraint, text)));
+            return Err(Box::new((asker, Problem::because(Condition::ResourceConstraint, text))));
         }
         self.registrations.next += 1;
         let flow = FlowId(self.registrations.next);
