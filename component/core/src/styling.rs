@@ -61,17 +61,15 @@ fn read_line(line: &str, plain: &mut String, spans: &mut Vec<Span>) {
         if let (Some(style), true) = (style_of(c), opens)
             && let Some(inner) = styled(&rest[1..], c)
         {
-            let start = plain.len();
+            // An outer span stands before the ones inside it, also where they cover the same text.
+            let (start, slot) = (plain.len(), spans.len());
+            spans.push(Span { start, end: start, style });
             if style == Style::Code {
                 plain.push_str(inner);
             } else {
                 read_line(inner, plain, spans);
             }
-            spans.push(Span {
-                start,
-                end: plain.len(),
-                style,
-            });
+            spans[slot].end = plain.len();
             rest = &rest[inner.len() + 2..];
             before = Some(c);
             continue;
@@ -103,6 +101,17 @@ fn styled(rest: &str, directive: char) -> Option<&str> {
     None
 }
 
+/// A directive in its place.
+struct Directive {
+    at: usize,
+    closes: bool,
+    /// Where the span begins or ends otherwise.
+    other: usize,
+    /// Which span it is.
+    order: usize,
+    directive: char,
+}
+
 /// Writes a text with directives where its spans can have them.
 #[must_use]
 pub fn write(text: &Text) -> Name {
@@ -110,8 +119,8 @@ pub fn write(text: &Text) -> Name {
         return text.plain.clone();
     }
     let plain: &str = &text.plain;
-    let mut marks: Vec<(usize, bool, usize, char)> = Vec::new();
-    for span in &text.spans {
+    let mut marks: Vec<Directive> = Vec::new();
+    for (order, span) in text.spans.iter().enumerate() {
         let (Some(directive), Some(inner)) = (directive_of(span.style), plain.get(span.start..span.end))
         else {
             continue;
@@ -122,21 +131,24 @@ pub fn write(text: &Text) -> Name {
         let start = span.start + (inner.len() - inner.trim_start().len());
         let end = span.end - (inner.len() - inner.trim_end().len());
         let opens = plain[..start].chars().next_back().is_none_or(|before| {
-            before.is_whitespace() || marks.iter().any(|(at, closing, _, _)| *at == start && !closing)
+            before.is_whitespace() || marks.iter().any(|mark| mark.at == start && !mark.closes)
         });
         if opens {
-            marks.push((start, false, end, directive));
-            marks.push((end, true, start, directive));
+            marks.push(Directive { at: start, closes: false, other: end, order, directive });
+            marks.push(Directive { at: end, closes: true, other: start, order, directive });
         }
     }
-    // At one place: first what ends (the innermost first), then what begins (the longest first).
-    marks.sort_by_key(|(at, closing, other, _)| (*at, !closing, std::cmp::Reverse(*other)));
+    // At one place: first what ends (the innermost first), then what begins (the outermost first).
+    marks.sort_by_key(|mark| {
+        let depth = if mark.closes { usize::MAX - mark.order } else { mark.order };
+        (mark.at, !mark.closes, std::cmp::Reverse(mark.other), depth)
+    });
     let mut out = String::with_capacity(plain.len() + marks.len());
     let mut done = 0;
-    for (at, _, _, directive) in marks {
-        out.push_str(&plain[done..at]);
-        out.push(directive);
-        done = at;
+    for mark in marks {
+        out.push_str(&plain[done..mark.at]);
+        out.push(mark.directive);
+        done = mark.at;
     }
     out.push_str(&plain[done..]);
     out.into()

@@ -152,7 +152,10 @@ impl Login {
             let kept = field.kind == FieldKind::Secret && self.account.is_some();
             if field.required && value.trim().is_empty() && !kept {
                 let text = format!("Please fill in '{}' ({}).", field.label, field.name);
-                return Err(Box::new((asker, Problem::because(Condition::NotAcceptable, text))));
+                return Err(Box::new((
+                    asker,
+                    Problem::because(Condition::NotAcceptable, text),
+                )));
             }
             answers.insert(field.name.to_owned(), value.to_owned());
         }
@@ -162,7 +165,10 @@ impl Login {
         }
         if !self.registrations.active.is_empty() {
             let text = "Another registration of yours is being checked. Try again in a moment.";
-            return Err(Box::new((asker, Problem::because(Condition::ResourceConstraint, text))));
+            return Err(Box::new((
+                asker,
+                Problem::because(Condition::ResourceConstraint, text),
+            )));
         }
         self.registrations.next += 1;
         let flow = FlowId(self.registrations.next);

@@ -1,0 +1,287 @@
+//! A login on a desk: stanzas and events in, effects out, as lines of text. Time stands still, ids are counted.
+
+use std::sync::Arc;
+
+use viaduct_bridge::{
+    Account, Address, Answers, BadAddress, BoxFuture, Bridge, Capabilities, Failure, Form, Level, LoginFlow,
+    Member, Name, PersonId, Rank, RemoteEvent, RoomEvent, RoomFlags, RoomId, ServerId, Session,
+    SessionContext, Step, Timestamp,
+};
+use viaduct_core::access::Access;
+use viaduct_core::context::{Context, Entropy, IdSource};
+use viaduct_core::effect::{Effect, Effects, Input, Mark};
+use viaduct_core::login::Login;
+use viaduct_core::records::LoadedLogin;
+use viaduct_core::stanza::Incoming;
+
+pub(crate) const ROOM: &str = "#room%srv@gw.example";
+pub(crate) const PHONE: &str = "me@example/phone";
+
+/// The moment at which everything happens.
+pub(crate) const NOW: Timestamp = Timestamp(1_000_000_000_000_000);
+
+/// A network with `name%server` addresses that does nothing by itself.
+struct TestBridge(Capabilities);
+
+struct NoEntropy;
+
+impl Entropy for NoEntropy {
+    fn bytes(&self) -> [u8; 16] {
+        [7; 16]
+    }
+}
+
+impl Bridge for TestBridge {
+    fn kind(&self) -> &'static str {
+        "test"
+    }
+    fn title(&self) -> String {
+        "Test".into()
+    }
+    fn capabilities(&self) -> &Capabilities {
+        &self.0
+    }
+    fn parse(&self, localpart: &str) -> Result<Address, BadAddress> {
+        let (name, server) = localpart
+            .rsplit_once('%')
+            .ok_or_else(|| BadAddress::new("no server"))?;
+        let server = ServerId(server.into());
+        Ok(if name.starts_with('#') {
+            Address::Room(RoomId {
+                server,
+                room: name.into(),
+            })
+        } else {
+            Address::Person(PersonId {
+                server,
+                person: name.into(),
+            })
+        })
+    }
+    fn localpart(&self, address: &Address) -> Option<String> {
+        Some(match address {
+            Address::Server(server) => server.to_string(),
+            Address::Room(RoomId { server, room: name })
+            | Address::Person(PersonId { server, person: name }) => {
+                format!("{name}%{server}")
+            }
+        })
+    }
+    fn parse_typed(&self, text: &str) -> Result<Address, BadAddress> {
+        self.parse(text.trim())
+    }
+    fn prompt(&self) -> (&'static str, &'static str) {
+        ("", "")
+    }
+    fn home_server(&self, _: Option<&Account>) -> Option<ServerId> {
+        None
+    }
+    fn nick_for(&self, wish: &str) -> Option<Name> {
+        Some(wish.into())
+    }
+    fn form(&self, _: Option<&Account>) -> Form {
+        Form::default()
+    }
+    fn log_in(&self, _: &str, _: Option<&Account>) -> Box<dyn LoginFlow> {
+        struct Never;
+        impl LoginFlow for Never {
+            fn next(&mut self, _: Answers) -> BoxFuture<'_, Step> {
+                let failure = Failure::transient("never");
+                Box::pin(async move { Step::Failed { field: None, failure } })
+            }
+        }
+        Box::new(Never)
+    }
+    fn open(&self, _: SessionContext) -> Box<dyn Session> {
+        struct Nothing;
+        impl Session for Nothing {
+            fn submit(&self, _: Vec<viaduct_bridge::Command>) {}
+            fn close(&self, _: Option<Name>) -> BoxFuture<'_, ()> {
+                Box::pin(async {})
+            }
+        }
+        Box::new(Nothing)
+    }
+}
+
+fn capabilities() -> Capabilities {
+    Capabilities {
+        direct_messages: Level::Full,
+        private_messages: Level::Full,
+        emotes: Level::Full,
+        styling: Level::Full,
+        subject: Level::Full,
+        nick_change: Level::Full,
+        kick: Level::Full,
+        ban: Level::Full,
+        ranks: Level::Full,
+        create_rooms: Level::Full,
+        room_passwords: Level::Full,
+        away: Level::Full,
+        corrections: Level::Rejected,
+        reactions: Level::Rejected,
+        retractions: Level::Rejected,
+        resubmit: false,
+        guests: true,
+        max_message_bytes: 1000,
+        max_nick_bytes: 30,
+    }
+}
+
+/// The desk.
+pub(crate) struct Desk {
+    login: Login,
+    /// Marks of what was sent and not confirmed.
+    pub(crate) marks: Vec<Mark>,
+}
+
+impl Desk {
+    pub(crate) fn new(loaded: Option<LoadedLogin>) -> Self {
+        let jid = |text: &str| jid::BareJid::new(text).expect("a JID in the test");
+        let ctx = Context {
+            domain: "gw.example".into(),
+            bridge: Arc::new(TestBridge(capabilities())),
+            access: Access::new(vec![jid("example")], vec![]),
+            registration_required: false,
+            ids: IdSource::new(100, Timestamp(0)),
+            entropy: Box::new(NoEntropy),
+            occupant_secret: [1; 32],
+            version: "1.2.3",
+            history_default: 20,
+            max_pending: 100,
+        };
+        Self {
+            login: Login::new(Arc::new(ctx), jid("me@example"), loaded),
+            marks: Vec::new(),
+        }
+    }
+
+    /// A desk whose login has started and whose link is up.
+    pub(crate) fn ready() -> Self {
+        let mut desk = Self::new(None);
+        desk.input(Input::Start);
+        desk.input(Input::LinkUp);
+        desk
+    }
+
+    /// One input; its effects as lines.
+    pub(crate) fn input(&mut self, input: Input) -> Vec<String> {
+        let mut effects = Effects::default();
+        self.login.handle(NOW, input, &mut effects);
+        effects.0.into_iter().map(|effect| self.line(effect)).collect()
+    }
+
+    fn line(&mut self, effect: Effect) -> String {
+        match effect {
+            Effect::Send { stanza, mark } => {
+                self.marks.extend(mark);
+                stanza.as_str().to_owned()
+            }
+            other => format!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn stanza(&mut self, xml: &str) -> Vec<String> {
+        let element = xml
+            .replacen(' ', " xmlns='jabber:component:accept' ", 1)
+            .parse()
+            .expect("well-formed XML");
+        let incoming = Incoming::parse(element).expect("a usable stanza");
+        self.input(Input::Stanza(Box::new(incoming)))
+    }
+
+    pub(crate) fn room(&mut self, event: RoomEvent) -> Vec<String> {
+        self.input(Input::Remote(RemoteEvent::Room {
+            room: room_id(),
+            event,
+        }))
+    }
+
+    /// Confirms everything that was sent.
+    pub(crate) fn confirm(&mut self) -> Vec<String> {
+        let marks = std::mem::take(&mut self.marks);
+        self.input(Input::Confirmed(marks))
+    }
+
+    /// Joins the room; `others` are there.
+    pub(crate) fn join(&mut self, others: &[&str]) -> Vec<String> {
+        self.stanza(&format!(
+            "<presence from='{PHONE}' to='{ROOM}/me'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
+        ));
+        self.room(joined(others))
+    }
+
+    pub(crate) fn says(&mut self, who: &str, body: &str) -> Vec<String> {
+        self.room(RoomEvent::Message(viaduct_bridge::Message {
+            ids: vec![],
+            txn: None,
+            sender: who.into(),
+            nick: who.into(),
+            at: NOW,
+            content: viaduct_bridge::Content::plain(body),
+        }))
+    }
+}
+
+pub(crate) fn room_id() -> RoomId {
+    RoomId {
+        server: ServerId("srv".into()),
+        room: "#room".into(),
+    }
+}
+
+pub(crate) fn member(nick: &str) -> Member {
+    Member {
+        person: nick.to_lowercase().as_str().into(),
+        nick: nick.into(),
+        rank: Rank::NONE,
+        away: false,
+    }
+}
+
+pub(crate) fn joined(others: &[&str]) -> RoomEvent {
+    let members = std::iter::once("me")
+        .chain(others.iter().copied())
+        .map(member)
+        .collect();
+    RoomEvent::Joined {
+        me: "me".into(),
+        members,
+        topic: None,
+        flags: RoomFlags::default(),
+    }
+}
+
+/// The stanzas among the lines.
+pub(crate) fn stanzas(lines: &[String]) -> Vec<&str> {
+    lines
+        .iter()
+        .filter(|line| line.starts_with('<'))
+        .map(String::as_str)
+        .collect()
+}
+
+/// Who is shown as there (`+`) or gone (`-`) by the presences among the lines, sorted.
+pub(crate) fn shown(lines: &[String]) -> Vec<String> {
+    let mut shown: Vec<String> = stanzas(lines)
+        .into_iter()
+        .filter(|line| line.starts_with("<presence"))
+        .map(|line| {
+            let nick = line
+                .split(&format!("{ROOM}/"))
+                .nth(1)
+                .and_then(|rest| rest.split('\'').next())
+                .unwrap_or("?");
+            format!(
+                "{}{nick}",
+                if line.contains("type='unavailable'") {
+                    '-'
+                } else {
+                    '+'
+                }
+            )
+        })
+        .collect();
+    shown.sort_unstable();
+    shown
+}
