@@ -102,6 +102,13 @@ pub enum Mark {
         /// The count.
         change: u64,
     },
+    /// All that a resource gets when it joins.
+    Entered {
+        /// The room.
+        portal: PortalId,
+        /// The resource.
+        resource: Name,
+    },
     /// The error that tells a user that a message was not carried.
     Failure {
         /// The message's transaction.

@@ -63,7 +63,11 @@ fn read_line(line: &str, plain: &mut String, spans: &mut Vec<Span>) {
         {
             // An outer span stands before the ones inside it, also where they cover the same text.
             let (start, slot) = (plain.len(), spans.len());
-            spans.push(Span { start, end: start, style });
+            spans.push(Span {
+                start,
+                end: start,
+                style,
+            });
             if style == Style::Code {
                 plain.push_str(inner);
             } else {
@@ -134,13 +138,29 @@ pub fn write(text: &Text) -> Name {
             before.is_whitespace() || marks.iter().any(|mark| mark.at == start && !mark.closes)
         });
         if opens {
-            marks.push(Directive { at: start, closes: false, other: end, order, directive });
-            marks.push(Directive { at: end, closes: true, other: start, order, directive });
+            marks.push(Directive {
+                at: start,
+                closes: false,
+                other: end,
+                order,
+                directive,
+            });
+            marks.push(Directive {
+                at: end,
+                closes: true,
+                other: start,
+                order,
+                directive,
+            });
         }
     }
     // At one place: first what ends (the innermost first), then what begins (the outermost first).
     marks.sort_by_key(|mark| {
-        let depth = if mark.closes { usize::MAX - mark.order } else { mark.order };
+        let depth = if mark.closes {
+            usize::MAX - mark.order
+        } else {
+            mark.order
+        };
         (mark.at, !mark.closes, std::cmp::Reverse(mark.other), depth)
     });
     let mut out = String::with_capacity(plain.len() + marks.len());

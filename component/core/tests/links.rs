@@ -64,6 +64,22 @@ fn changes_that_were_not_confirmed_are_shown_again() {
 }
 
 #[test]
+fn a_join_that_was_cut_in_the_middle_is_sent_again_whole() {
+    let mut desk = Desk::ready();
+    let first = shown(&desk.join(&["bob", "carol"]));
+    desk.input(Input::LinkDown);
+    let again = desk.input(Input::LinkUp);
+    assert!(shown(&again).ends_with(&first), "{again:?}");
+    assert!(
+        again.last().is_some_and(|last| last.contains("<subject")),
+        "{again:?}"
+    );
+    desk.confirm();
+    desk.input(Input::LinkDown);
+    assert_eq!(shown(&desk.input(Input::LinkUp)), Vec::<String>::new());
+}
+
+#[test]
 fn what_a_resource_missed_is_replayed_page_by_page_and_then_it_is_live() {
     let mut desk = Desk::ready();
     desk.join(&["bob"]);

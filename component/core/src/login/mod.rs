@@ -186,6 +186,7 @@ impl Login {
             match room.place {
                 crate::portal::Place::Inside => {
                     room.resync(&self.ctx, out);
+                    room.enter_again(&self.ctx, now, out);
                     room.admit(&self.ctx, now, out);
                 }
                 crate::portal::Place::Entering | crate::portal::Place::Outside => {}
@@ -236,6 +237,11 @@ impl Login {
                 Mark::Shown { portal, change } => {
                     if let Some(room) = self.rooms.values_mut().find(|room| room.id == portal) {
                         room.confirmed_change(change, out);
+                    }
+                }
+                Mark::Entered { portal, resource } => {
+                    if let Some(room) = self.rooms.values_mut().find(|room| room.id == portal) {
+                        room.confirmed_entry(&resource);
                     }
                 }
                 Mark::Failure { txn } => {

@@ -7,7 +7,7 @@ use minidom::Element;
 use super::presence::status;
 use super::{Joined, Place, Room, Waiting};
 use crate::context::Context;
-use crate::effect::{Effect, Effects, HistoryRequest};
+use crate::effect::{Effect, Effects, HistoryRequest, Mark};
 use crate::ns;
 use crate::records::{JoinedRecord, Write};
 use crate::stanza::Problem;
@@ -78,6 +78,7 @@ impl Room {
             nick: nick.clone(),
             cursor: self.last,
             live: true,
+            entering: Some(Box::new(waiting.clone())),
         });
 
         for (person, occupant) in self.occupants.iter().filter(|(person, _)| **person != self.me) {
@@ -91,7 +92,35 @@ impl Room {
             out.send(self.available(ctx, &self.me, me, &waiting.jid, &codes));
         }
         self.send_history(ctx, now, &waiting, out);
-        out.send(self.subject_stanza(ctx, &waiting.jid));
+        let mark = Mark::Entered {
+            portal: self.id,
+            resource: waiting.resource,
+        };
+        out.send_marked(self.subject_stanza(ctx, &waiting.jid), mark);
+    }
+
+    /// The user's server has processed all that belongs to a resource's join.
+    pub fn confirmed_entry(&mut self, resource: &str) {
+        if let Some(joined) = self
+            .joined
+            .iter_mut()
+            .find(|joined| joined.resource.as_str() == resource)
+        {
+            joined.entering = None;
+        }
+    }
+
+    /// The link was lost in the middle of a join: what belongs to it is sent again from the beginning.
+    pub fn enter_again(&mut self, ctx: &Context, now: Timestamp, out: &mut Effects) {
+        let halfway: Vec<Waiting> = self
+            .joined
+            .iter_mut()
+            .filter_map(|joined| joined.entering.take())
+            .map(|waiting| *waiting)
+            .collect();
+        for waiting in halfway {
+            self.enter(ctx, now, waiting, out);
+        }
     }
 
     fn send_history(&self, ctx: &Context, now: Timestamp, waiting: &Waiting, out: &mut Effects) {

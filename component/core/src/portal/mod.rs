@@ -49,6 +49,8 @@ pub struct Joined {
     pub cursor: Position,
     /// Whether it gets messages as they come; otherwise it is being sent what it missed.
     pub live: bool,
+    /// Set until the user's server has processed all that belongs to the join: how it was asked for.
+    pub entering: Option<Box<Waiting>>,
 }
 
 /// A resource that waits for the network to let the user in.
@@ -166,6 +168,7 @@ impl Room {
             nick: row.nick,
             cursor: row.cursor,
             live: false,
+            entering: None,
         });
         Self {
             id: record.id,
