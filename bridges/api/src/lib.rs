@@ -24,6 +24,7 @@ pub mod event;
 pub mod failure;
 pub mod ids;
 pub mod login;
+pub mod loopback;
 pub mod outgoing;
 pub mod secret;
 pub mod text;

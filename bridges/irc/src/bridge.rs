@@ -1,0 +1,213 @@
+//! The bridge: what IRC can do, and how it presents itself.
+
+use std::sync::Arc;
+
+use unicode_normalization::UnicodeNormalization as _;
+use viaduct_bridge::outgoing::OutgoingPolicy;
+use viaduct_bridge::{
+    Account, Address, BadAddress, Bridge, Capabilities, Form, Level, LoginFlow, Name, Notebook, ServerId,
+    Session, SessionContext,
+};
+
+use crate::address::{Addresses, server_name};
+use crate::config::{ConfigError, IrcConfig};
+use crate::conn::dial::Dialler;
+use crate::conn::tls::Tls;
+use crate::login::{self, IrcLogin};
+use crate::session::{IrcSession, Shared};
+
+/// What IRC can do. Levels are partial where servers differ.
+const CAPABILITIES: Capabilities = Capabilities {
+    direct_messages: Level::Full,
+    private_messages: Level::Full,
+    emotes: Level::Full,
+    styling: Level::Partial,
+    subject: Level::Full,
+    nick_change: Level::Full,
+    kick: Level::Full,
+    ban: Level::Full,
+    ranks: Level::Partial,
+    create_rooms: Level::Full,
+    room_passwords: Level::Full,
+    away: Level::Full,
+    corrections: Level::Rejected,
+    reactions: Level::Rejected,
+    retractions: Level::Rejected,
+    resubmit: false,
+    guests: true,
+    max_message_bytes: 16 * 1024,
+    max_nick_bytes: 30,
+};
+
+/// One configured IRC gateway: many servers, or the one of the configuration.
+pub struct IrcBridge {
+    shared: Arc<Shared>,
+    addresses: Addresses,
+}
+
+impl IrcBridge {
+    /// Makes the bridge of a configuration. Connections that users ask for go where the policy permits; the notebook
+    /// keeps what is learnt about servers.
+    ///
+    /// # Errors
+    /// When the configuration makes no sense.
+    pub fn new(
+        config: IrcConfig,
+        policy: OutgoingPolicy,
+        notebook: Arc<dyn Notebook>,
+    ) -> Result<Self, ConfigError> {
+        config.check()?;
+        let tls = Tls::new(&config)?;
+        let fixed = match &config.server {
+            Some(fixed) => {
+                let name = server_name(&fixed.host).ok_or_else(|| ConfigError::Server(fixed.host.clone()))?;
+                Some(ServerId(Name::from(name)))
+            }
+            None => None,
+        };
+        let addresses = Addresses {
+            fixed: fixed.clone(),
+            known: config
+                .servers
+                .keys()
+                .filter_map(|name| server_name(name))
+                .collect(),
+        };
+        let shared = Shared {
+            config,
+            notebook: notebook.clone(),
+            dialler: Dialler::new(policy, notebook, tls),
+            fixed,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            addresses,
+        })
+    }
+}
+
+impl Bridge for IrcBridge {
+    fn kind(&self) -> &'static str {
+        "irc"
+    }
+
+    fn title(&self) -> String {
+        let fixed = || self.shared.fixed.as_ref().map(ToString::to_string);
+        let title = self.shared.config.title.clone();
+        title.or_else(fixed).unwrap_or_else(|| "IRC".to_owned())
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &CAPABILITIES
+    }
+
+    fn parse(&self, localpart: &str) -> Result<Address, BadAddress> {
+        self.addresses.parse(localpart, &*self.shared.notebook)
+    }
+
+    fn localpart(&self, address: &Address) -> Option<String> {
+        self.addresses.localpart(address)
+    }
+
+    fn parse_typed(&self, text: &str) -> Result<Address, BadAddress> {
+        self.addresses.parse_typed(text, &*self.shared.notebook)
+    }
+
+    fn prompt(&self) -> (&'static str, &'static str) {
+        if self.shared.fixed.is_some() {
+            ("Enter the nickname or the channel.", "Nickname or #channel")
+        } else {
+            (
+                "Enter the nickname or the channel with its server, such as #debian%irc.oftc.net.",
+                "name%server",
+            )
+        }
+    }
+
+    fn home_server(&self, account: Option<&Account>) -> Option<ServerId> {
+        let fixed = self.shared.fixed.as_ref();
+        match account {
+            Some(account) => login::server_of(account, fixed),
+            None => fixed.cloned(),
+        }
+    }
+
+    fn nick_for(&self, wish: &str) -> Option<Name> {
+        nick_for(wish, CAPABILITIES.max_nick_bytes)
+    }
+
+    fn form(&self, account: Option<&Account>) -> Form {
+        login::form(self.shared.fixed.as_ref(), account)
+    }
+
+    fn log_in(&self, user: &str, account: Option<&Account>) -> Box<dyn LoginFlow> {
+        Box::new(IrcLogin {
+            shared: self.shared.clone(),
+            addresses: self.addresses.clone(),
+            user: user.to_owned(),
+            account: account.cloned(),
+            nick_for,
+            max_nick: CAPABILITIES.max_nick_bytes,
+        })
+    }
+
+    /// Must be called within a tokio runtime: the session's tasks run on it.
+    fn open(&self, context: SessionContext) -> Box<dyn Session> {
+        Box::new(IrcSession::open(self.shared.clone(), context))
+    }
+}
+
+/// What servers would take of a wish (RFC 2812 §2.3.1): accents are taken off letters, spaces become `_`, what else
+/// cannot be is left out.
+fn nick_for(wish: &str, most: usize) -> Option<Name> {
+    let mut nick = String::new();
+    for c in wish.trim().nfkd() {
+        match c {
+            'a'..='z' | 'A'..='Z' | '[' | ']' | '\\' | '`' | '_' | '^' | '{' | '|' | '}' => nick.push(c),
+            '0'..='9' | '-' => {
+                if nick.is_empty() {
+                    nick.push('_');
+                }
+                nick.push(c);
+            }
+            c if c.is_whitespace() => nick.push('_'),
+            _ => {}
+        }
+        if nick.len() >= most {
+            break;
+        }
+    }
+    nick.chars().any(|c| c != '_').then(|| Name::from(nick))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nick_for;
+    use proptest::prelude::*;
+
+    #[test]
+    fn nicknames_for_wishes() {
+        for (wish, expected) in [
+            ("Bob", Some("Bob")),
+            ("José García", Some("Jose_Garcia")),
+            ("4tune", Some("_4tune")),
+            (" [x] ", Some("[x]")),
+            ("日本", None),
+            ("", None),
+            ("___", None),
+            ("Bob 😀", Some("Bob_")),
+        ] {
+            assert_eq!(nick_for(wish, 30).as_deref(), expected, "{wish}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_comes_out_is_fit_and_stays(wish in any::<String>()) {
+            if let Some(nick) = nick_for(&wish, 30) {
+                prop_assert!(nick.len() <= 30 && crate::address::is_nick(&nick));
+                prop_assert_eq!(nick_for(&nick, 30), Some(nick));
+            }
+        }
+    }
+}

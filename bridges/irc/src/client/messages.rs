@@ -1,0 +1,173 @@
+//! What people say: PRIVMSG and NOTICE (RFC 2812 §3.3), with the tags, CTCP and formatting around it.
+
+use viaduct_bridge::{
+    Content, Message as Said, MessageId, MessageKind, Name, PersonEvent, PersonId, RemoteEvent, RoomEvent,
+    Topic,
+};
+
+use crate::proto::ctcp::Ctcp;
+use crate::proto::line::Line;
+use crate::proto::message::{Message, Source};
+use crate::proto::{format, time};
+
+use super::book::Echo;
+use super::queue::Queued;
+use super::{Client, Now};
+
+/// While more lines than this wait, nobody's CTCP request is answered.
+const BUSY: usize = 10;
+
+/// A topic without who set it.
+pub(super) fn topic(text: &str) -> Topic {
+    Topic {
+        text: format::to_text(text).plain,
+        by: None,
+        at: None,
+    }
+}
+
+impl Client {
+    /// PRIVMSG or NOTICE.
+    pub(super) fn on_message(&mut self, now: Now, message: &Message<'_>, notice: bool) {
+        let (Some(source), [target, text, ..]) = (message.source, message.params()) else {
+            if notice {
+                self.server_says(message.last());
+            }
+            return;
+        };
+        let kind = match (Ctcp::parse(text), notice) {
+            (Some(ctcp), _) if ctcp.is_action() => MessageKind::Emote,
+            (Some(ctcp), notice) => {
+                if !notice && self.is_me(target) && !self.is_me(source.nick) {
+                    self.answer_ctcp(now, source, ctcp);
+                }
+                return;
+            }
+            (None, true) => MessageKind::Notice,
+            (None, false) => MessageKind::Text,
+        };
+        let target = self.isupport.without_status(target);
+        let is_channel = self.isupport.is_channel(target);
+        if !is_channel && source.is_server() {
+            self.server_says(text);
+            return;
+        }
+        if target.starts_with('$') {
+            // To everybody on the network, by its staff.
+            self.server_says(text);
+            return;
+        }
+        let body = match kind {
+            MessageKind::Emote => Ctcp::parse(text).map_or("", |ctcp| ctcp.text),
+            _ => text,
+        };
+        let content = Content {
+            kind,
+            text: format::to_text(body),
+        };
+        let (nick, sender) = self.people.names(source, self.isupport.casemapping);
+        let said = Said {
+            ids: message
+                .tags
+                .get("msgid")
+                .filter(|id| !id.is_empty())
+                .map(|id| MessageId(Name::from(id.as_ref())))
+                .into_iter()
+                .collect(),
+            txn: None,
+            sender,
+            nick,
+            at: message
+                .tags
+                .get("time")
+                .and_then(|stamp| time::parse_server_time(&stamp))
+                .unwrap_or(now.clock),
+            content,
+        };
+        let mut folded = std::mem::take(&mut self.folded);
+        self.isupport.casemapping.fold_into(target, &mut folded);
+        let said = if said.sender == self.me {
+            self.own(&folded, notice, text, said)
+        } else {
+            Some(said)
+        };
+        if let Some(said) = said {
+            if is_channel {
+                self.said_in_room(&folded, said);
+            } else {
+                // An own message that nobody here sent is the user's own from elsewhere (a bouncer), to the target.
+                let other = if said.sender == self.me {
+                    Name::from(folded.as_str())
+                } else {
+                    said.sender.clone()
+                };
+                self.tell_person(other, PersonEvent::Message(said));
+            }
+        }
+        self.folded = folded;
+    }
+
+    /// Something that the user said. Gives it back if no command waits for it.
+    fn own(&mut self, target: &str, notice: bool, text: &str, said: Said) -> Option<Said> {
+        if self.book.is_empty() {
+            return Some(said);
+        }
+        let echo = Echo {
+            text,
+            id: said.ids.first().cloned(),
+            at: said.at,
+            content: said.content.clone(),
+            nick: said.nick.clone(),
+            me: said.sender.clone(),
+        };
+        self.book
+            .echo(self.label, target, notice, echo, &mut self.events)
+            .is_some()
+            .then_some(said)
+    }
+
+    fn said_in_room(&mut self, folded: &str, said: Said) {
+        let Some(room) = self.rooms.get_mut(folded) else {
+            return;
+        };
+        let (id, is_in) = (room.id.clone(), room.is_in());
+        let event = RemoteEvent::Room {
+            room: id,
+            event: RoomEvent::Message(said),
+        };
+        match room.holds() {
+            Some(held) => held.push(event),
+            None if is_in => self.events.push(event),
+            None => {}
+        }
+    }
+
+    /// Something happened with a person.
+    pub(super) fn tell_person(&mut self, person: Name, event: PersonEvent) {
+        self.events.push(RemoteEvent::Person {
+            person: PersonId {
+                server: self.server.clone(),
+                person,
+            },
+            event,
+        });
+    }
+
+    /// The server itself says something to the user.
+    pub(super) fn server_says(&mut self, text: &str) {
+        self.notice(format::to_text(text).plain);
+    }
+
+    fn answer_ctcp(&mut self, now: Now, source: Source<'_>, ctcp: Ctcp<'_>) {
+        if source.is_server() || self.queue.len() > BUSY || !self.is_online() {
+            return;
+        }
+        let Some(answer) = ctcp.answer(&time::format_utc(now.clock)) else {
+            return;
+        };
+        if self.ctcp.take(now.at) {
+            let line = Line::command("NOTICE").arg(source.nick).trailing(&answer);
+            self.queue.push(Queued::Line(line));
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! One connection to one server, without its socket: lines and commands go in, lines and events come out.
+//!
+//! The driver (`conn`) calls, in this order and as often as it likes: [`Client::line`] for what the server sent,
+//! [`Client::command`] for what the user wants (once [`Client::is_online`]), [`Client::tick`] when
+//! [`Client::deadline`] has come, then [`Client::transmit`] for what is to be written and [`Client::take_events`] for
+//! what is to be told. When the connection is gone, [`Client::lost`] answers everything that was still open.
+//!
+//! What people there are in a channel is told once, in the snapshot, and not kept: the core keeps it. So a
+//! connection costs about the same in a room of ten and of ten thousand.
+
+mod bans;
+mod book;
+mod from_irc;
+mod members;
+mod messages;
+mod people;
+mod pulse;
+mod queue;
+mod refusal;
+mod registration;
+mod rooms;
+mod snapshot;
+mod to_irc;
+#[cfg(test)]
+mod transcript;
+
+use std::time::{Duration, Instant};
+
+use viaduct_bridge::{
+    Departure, Failure, Name, RemoteEvent, RoomEvent, RoomId, ServerEvent, ServerId, Timestamp,
+};
+
+use crate::config::Flood;
+use crate::proto::caps::CapSet;
+use crate::proto::casemap::Casemapping;
+use crate::proto::isupport::Isupport;
+use crate::proto::line::Line;
+
+use bans::RecentBans;
+use book::Book;
+use people::People;
+use pulse::Pulse;
+use queue::{Bucket, Queue};
+use registration::Registration;
+pub(crate) use registration::{Credentials, Identity};
+pub(crate) use rooms::Rooms;
+
+/// The time, given in so that nothing here reads a clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    /// For intervals.
+    pub(crate) at: Instant,
+    /// For stamps.
+    pub(crate) clock: Timestamp,
+}
+
+/// Why a connection is over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum End {
+    /// The server will not have this user: trying again as it is would be no use.
+    Refused(Failure),
+    /// It was lost, in these words.
+    Lost(String),
+}
+
+/// How far a connection has come.
+enum Phase {
+    Registering(Box<Registration>),
+    Online,
+    Ended(End),
+}
+
+/// The state of one connection to one server.
+pub(crate) struct Client {
+    server: ServerId,
+    /// The nickname as the server writes it, and folded.
+    nick: Name,
+    me: Name,
+    /// The nickname to ask for at the next connection.
+    wish: Name,
+    phase: Phase,
+    was_online: bool,
+    caps: CapSet,
+    isupport: Box<Isupport>,
+    rooms: Rooms,
+    book: Book,
+    queue: Queue,
+    pace: Bucket,
+    /// Answers to CTCP requests are few.
+    ctcp: Bucket,
+    /// Lines that go before everything else and are not paced: those of the registration.
+    urgent: Vec<Line>,
+    people: People,
+    recent_bans: RecentBans,
+    pulse: Pulse,
+    events: Vec<RemoteEvent>,
+    /// Open batches that answer a labelled command: reference and label.
+    batches: Vec<(Box<str>, (u64, u16))>,
+    /// The label that the line at hand answers to.
+    label: Option<(u64, u16)>,
+    /// The bytes of our own `nick!user@host` behind the nick, once the server has shown it.
+    own_userhost: Option<usize>,
+    /// A buffer for folded names.
+    folded: String,
+}
+
+impl Client {
+    /// Begins a connection: the first lines of the registration are ready to be written.
+    pub(crate) fn new(server: ServerId, identity: Identity, flood: Flood, rooms: Rooms, now: Now) -> Self {
+        let wish = identity.nick.clone();
+        let (registration, urgent) = Registration::begin(identity, now);
+        Self {
+            server,
+            nick: wish.clone(),
+            me: wish.clone(),
+            wish,
+            phase: Phase::Registering(Box::new(registration)),
+            was_online: false,
+            caps: CapSet::default(),
+            isupport: Box::default(),
+            rooms,
+            book: Book::default(),
+            queue: Queue::default(),
+            pace: Bucket::new(flood, now.at),
+            ctcp: Bucket::new(
+                Flood::Rate {
+                    burst: 3,
+                    per_second: 0.2,
+                },
+                now.at,
+            ),
+            urgent,
+            people: People::default(),
+            recent_bans: RecentBans::default(),
+            pulse: Pulse::new(now.at),
+            events: Vec::new(),
+            batches: Vec::new(),
+            label: None,
+            own_userhost: None,
+            folded: String::new(),
+        }
+    }
+
+    /// Whether the user is logged in.
+    pub(crate) fn is_online(&self) -> bool {
+        matches!(self.phase, Phase::Online)
+    }
+
+    /// Whether the user was ever logged in on this connection.
+    pub(crate) fn was_online(&self) -> bool {
+        self.was_online
+    }
+
+    /// Why the connection is over, if it is.
+    pub(crate) fn end(&self) -> Option<&End> {
+        match &self.phase {
+            Phase::Ended(end) => Some(end),
+            _ => None,
+        }
+    }
+
+    /// How the server folds names.
+    pub(crate) fn casemapping(&self) -> Casemapping {
+        self.isupport.casemapping
+    }
+
+    /// The nickname to ask for at the next connection.
+    pub(crate) fn wish(&self) -> &Name {
+        &self.wish
+    }
+
+    /// What has happened since the last time.
+    pub(crate) fn take_events(&mut self) -> Vec<RemoteEvent> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// The server has sent something, whatever it is.
+    pub(crate) fn heard(&mut self, now: Now) {
+        self.pulse.heard(now.at);
+    }
+
+    /// When [`Client::tick`] is to be called next.
+    pub(crate) fn deadline(&self) -> Instant {
+        let mut first = self.pulse.deadline();
+        let mut earlier = |at: Option<Instant>| {
+            if let Some(at) = at {
+                first = first.min(at);
+            }
+        };
+        match &self.phase {
+            Phase::Registering(registration) => earlier(Some(registration.deadline())),
+            Phase::Online => {
+                earlier(self.rooms.deadline());
+                earlier(self.book.deadline());
+                if !self.queue.is_empty() {
+                    earlier(Some(self.pace.ready_at()));
+                }
+            }
+            Phase::Ended(_) => {}
+        }
+        first
+    }
+
+    /// Does what is due by the clock.
+    pub(crate) fn tick(&mut self, now: Now) {
+        if let Phase::Registering(registration) = &self.phase
+            && registration.deadline() <= now.at
+        {
+            self.finish(End::Lost(format!(
+                "{} did not complete the login in time",
+                self.server
+            )));
+        }
+        if self.pulse.is_dead(now.at) || self.book.is_stuck(now.at) {
+            self.finish(End::Lost(format!("{} no longer answers", self.server)));
+        }
+        self.rooms_tick(now);
+    }
+
+    /// Appends what is to be written now: registration first, then the user's lines as fast as the pace permits, then
+    /// one fence for all of them.
+    pub(crate) fn transmit(&mut self, now: Now, out: &mut Vec<u8>) {
+        for line in self.urgent.drain(..) {
+            line.write_and_wipe(out);
+        }
+        if !self.is_online() {
+            return;
+        }
+        self.transmit_queue(now, out);
+        if self.book.fence_is_due(now.at, self.pace.is_tight(now.at)) {
+            self.book.write_fence(now.at, out);
+            self.pulse.asked(now.at);
+        } else if self.pulse.should_ask(now.at) {
+            Line::command("PING").trailing("viaduct").write(out);
+            self.pulse.asked(now.at);
+        }
+    }
+
+    /// The connection is gone. Answers what was still open and gives back the rooms, to be entered again.
+    pub(crate) fn lost(mut self) -> (Vec<RemoteEvent>, Rooms) {
+        self.book.lost(&self.server, &mut self.events);
+        for id in self.rooms.lose() {
+            let (how, reason) = (Departure::Lost, None);
+            self.tell_room(id, RoomEvent::Left { how, reason });
+        }
+        (self.events, self.rooms)
+    }
+
+    /// The user has left the server. Answers what was still open.
+    pub(crate) fn left(mut self, reason: Option<&Name>) -> Vec<RemoteEvent> {
+        self.book.lost(&self.server, &mut self.events);
+        for id in self.rooms.lose() {
+            let (how, reason) = (Departure::Left, reason.cloned());
+            self.tell_room(id, RoomEvent::Left { how, reason });
+        }
+        for id in self.rooms.take_awaited() {
+            let failure = Failure::transient(format!("You left {}", self.server));
+            self.tell_room(id, RoomEvent::Refused { failure });
+        }
+        self.events
+    }
+
+    /// The whole session is closed: answers what was still open. The rooms are no longer anybody's concern.
+    pub(crate) fn closed(mut self) -> Vec<RemoteEvent> {
+        self.book.lost(&self.server, &mut self.events);
+        self.events
+    }
+
+    /// The user leaves the server: appends QUIT, and answers what has not been written yet.
+    pub(crate) fn quit(&mut self, reason: &str, out: &mut Vec<u8>) {
+        self.book.drop_unwritten(&self.server, &mut self.events);
+        self.queue.clear();
+        Line::command("QUIT").trailing(reason).write(out);
+    }
+
+    fn finish(&mut self, end: End) {
+        if !matches!(self.phase, Phase::Ended(_)) {
+            self.phase = Phase::Ended(end);
+        }
+    }
+
+    fn tell_server(&mut self, event: ServerEvent) {
+        self.events.push(RemoteEvent::Server {
+            server: self.server.clone(),
+            event,
+        });
+    }
+
+    fn tell_room(&mut self, room: RoomId, event: RoomEvent) {
+        self.events.push(RemoteEvent::Room { room, event });
+    }
+
+    fn notice(&mut self, text: impl Into<Name>) {
+        let text = text.into();
+        if !text.trim().is_empty() {
+            self.tell_server(ServerEvent::Notice { text });
+        }
+    }
+
+    /// The folded form of a name.
+    fn fold(&self, name: &str) -> Name {
+        self.isupport.casemapping.fold(name)
+    }
+
+    /// Whether this name is the user's own.
+    fn is_me(&self, nick: &str) -> bool {
+        self.isupport.casemapping.same(nick, &self.me)
+    }
+}
+
+/// How long after a NAMES reply a missing MODE reply is waited for.
+const MODES_PATIENCE: Duration = Duration::from_secs(3);

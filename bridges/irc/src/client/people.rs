@@ -1,0 +1,93 @@
+//! A few people who were seen lately: their names are made once for many messages, and bans find their hosts.
+
+use viaduct_bridge::Name;
+
+use crate::proto::casemap::Casemapping;
+use crate::proto::message::Source;
+
+/// Small on purpose: every connection has one.
+const MOST: usize = 8;
+
+#[derive(Default)]
+pub(super) struct People(Vec<Person>);
+
+struct Person {
+    nick: Name,
+    folded: Name,
+    userhost: Option<Box<str>>,
+}
+
+impl People {
+    /// The names of who a line comes from: for display, and folded.
+    pub(super) fn names(&mut self, source: Source<'_>, fold: Casemapping) -> (Name, Name) {
+        let at = match self.0.iter().position(|p| p.nick.as_str() == source.nick) {
+            Some(at) => at,
+            None => self.add(source.nick, fold),
+        };
+        let person = &mut self.0[at];
+        if let (Some(user), Some(host)) = (source.user, source.host) {
+            let known = person.userhost.as_deref().is_some_and(|known| {
+                known.len() == user.len() + 1 + host.len() && known.starts_with(user) && known.ends_with(host)
+            });
+            if !known {
+                person.userhost = Some(format!("{user}@{host}").into());
+            }
+        }
+        (person.nick.clone(), person.folded.clone())
+    }
+
+    /// The `user@host` of somebody, by the folded name.
+    pub(super) fn userhost(&self, folded: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|p| p.folded.as_str() == folded)
+            .and_then(|p| p.userhost.as_deref())
+    }
+
+    /// Notes somebody's host where it was told elsewhere (NAMES, CHGHOST).
+    pub(super) fn forget(&mut self, folded: &str) {
+        self.0.retain(|p| p.folded.as_str() != folded);
+    }
+
+    /// Forgets everybody, when names are folded anew.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn add(&mut self, nick: &str, fold: Casemapping) -> usize {
+        if self.0.len() >= MOST {
+            self.0.remove(0);
+        }
+        let nick = Name::from(nick);
+        let folded = fold.fold_name(&nick);
+        self.0.retain(|p| p.folded != folded);
+        self.0.push(Person {
+            nick,
+            folded,
+            userhost: None,
+        });
+        self.0.len() - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::People;
+    use crate::proto::casemap::Casemapping;
+    use crate::proto::message::Source;
+
+    #[test]
+    fn the_last_few_are_remembered() {
+        let mut people = People::default();
+        let mut see = |who: &str| people.names(Source::parse(who), Casemapping::Rfc1459);
+        let (nick, folded) = see("Bob[]!u@one.example");
+        assert_eq!((nick.as_str(), folded.as_str()), ("Bob[]", "bob{}"));
+        see("Bob[]!u@two.example");
+        see("Bob[]");
+        assert_eq!(people.userhost("bob{}"), Some("u@two.example"));
+        for n in 0..9 {
+            people.names(Source::parse(&format!("n{n}!u@h")), Casemapping::Ascii);
+        }
+        assert_eq!(people.userhost("bob{}"), None);
+    }
+}

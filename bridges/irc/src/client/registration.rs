@@ -1,0 +1,445 @@
+//! Logging in to a server (RFC 2812 §3.1, IRCv3 capability negotiation 3.2 and SASL 3.2): from the first line to the
+//! end of the message of the day. All of its state is gone once the user is online.
+
+use std::time::{Duration, Instant};
+
+use viaduct_bridge::{Failure, Name, Refusal, Secret, ServerEvent};
+
+use crate::proto::caps::{Cap, CapSet};
+use crate::proto::line::Line;
+use crate::proto::message::Message;
+use crate::proto::sasl::{self, Mechanism};
+
+use super::{Client, End, Now, Phase};
+
+/// Servers look up host names and ask identd first: that alone may take half a minute.
+const PATIENCE: Duration = Duration::from_secs(75);
+/// How many nicknames are tried.
+const MOST_TRIES: u8 = 8;
+/// Every server takes nicknames of this length (RFC 1459 §1.2).
+const SAFE_NICK: usize = 9;
+/// The token of the PING that stands for the end of the message of the day where a server sends none.
+const READY: &str = "ready";
+
+/// Who logs in.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    /// The nickname to ask for.
+    pub(crate) nick: Name,
+    /// The user name (ident).
+    pub(crate) username: String,
+    /// The real name.
+    pub(crate) realname: String,
+    /// The password of the server itself.
+    pub(crate) server_password: Option<Secret>,
+    /// The account to log in to.
+    pub(crate) credentials: Option<Credentials>,
+    /// What the user is told about this connection.
+    pub(crate) warning: Option<Name>,
+    /// Why the user is away, if they are.
+    pub(crate) away: Option<Name>,
+}
+
+/// How the user proves who they are. Only put into an [`Identity`] for the server that they were given for.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    /// The account.
+    pub(crate) account: String,
+    /// Its password.
+    pub(crate) password: Option<Secret>,
+    /// Whether the connection shows a certificate of the user.
+    pub(crate) certificate: bool,
+}
+
+pub(super) struct Registration {
+    identity: Identity,
+    /// The nickname that was asked for last, and how many were.
+    asked: Name,
+    tries: u8,
+    /// What the server offers.
+    offer: CapSet,
+    mechanisms: String,
+    /// How many `CAP REQ` are unanswered.
+    requests: usize,
+    /// Which mechanism is being tried, and whether it succeeded.
+    mechanism: Option<Mechanism>,
+    logged_in: bool,
+    welcomed: bool,
+    deadline: Instant,
+}
+
+impl Registration {
+    /// Begins: the registration and its first lines.
+    pub(super) fn begin(identity: Identity, now: Now) -> (Self, Vec<Line>) {
+        let mut lines = vec![Line::command("CAP").arg("LS").arg("302")];
+        if let Some(password) = &identity.server_password {
+            lines.push(Line::command("PASS").trailing(password.reveal()));
+        }
+        lines.push(Line::command("NICK").arg(&identity.nick));
+        let user = Line::command("USER").arg(&identity.username).arg("0").arg("*");
+        lines.push(user.trailing(&identity.realname));
+        let registration = Self {
+            asked: identity.nick.clone(),
+            identity,
+            tries: 0,
+            offer: CapSet::default(),
+            mechanisms: String::new(),
+            requests: 0,
+            mechanism: None,
+            logged_in: false,
+            welcomed: false,
+            deadline: now.at + PATIENCE,
+        };
+        (registration, lines)
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// The next mechanism to try: the certificate first, then the password.
+    fn next_mechanism(&self) -> Option<Mechanism> {
+        let credentials = self.identity.credentials.as_ref()?;
+        let usable = |mechanism| match mechanism {
+            Mechanism::External => credentials.certificate,
+            Mechanism::Plain => credentials.password.is_some(),
+        };
+        let order = [Mechanism::External, Mechanism::Plain];
+        let after = self.mechanism.map_or(0, |last| match last {
+            Mechanism::External => 1,
+            Mechanism::Plain => 2,
+        });
+        order
+            .into_iter()
+            .skip(after)
+            .find(|mechanism| usable(*mechanism) && mechanism.offered_in(&self.mechanisms))
+    }
+
+    fn payload(&self) -> Vec<Line> {
+        match (&self.identity.credentials, self.mechanism) {
+            (Some(credentials), Some(Mechanism::Plain)) => {
+                let password = credentials.password.as_ref().map_or("", Secret::reveal);
+                sasl::plain(&credentials.account, password)
+            }
+            _ => sasl::external(),
+        }
+    }
+}
+
+/// What to ask for after `asked` was refused. `too_odd`: it was not merely taken.
+fn next_nick(wish: &str, asked: &str, tries: u8, too_odd: bool) -> Option<String> {
+    if tries >= MOST_TRIES {
+        return None;
+    }
+    if too_odd {
+        // The one thing that commonly is too odd about a valid nickname is its length.
+        let mut end = SAFE_NICK.min(asked.len());
+        while !asked.is_char_boundary(end) {
+            end -= 1;
+        }
+        return (end < asked.len()).then(|| asked[..end].to_owned());
+    }
+    if asked.len() < SAFE_NICK || asked.len() > wish.len().max(SAFE_NICK) {
+        return Some(format!("{asked}_"));
+    }
+    if asked.len() > SAFE_NICK && asked == wish {
+        return Some(format!("{asked}_"));
+    }
+    // No longer than it is: the end gives way to a number.
+    let mut end = asked.len().saturating_sub(if tries < 2 { 1 } else { 2 });
+    while !asked.is_char_boundary(end) {
+        end -= 1;
+    }
+    let tail = if tries < 2 {
+        "_".to_owned()
+    } else {
+        format!("_{}", tries % 10)
+    };
+    Some(format!("{}{tail}", &asked[..end]))
+}
+
+impl Client {
+    /// Takes a line while the login is under way. False if it means what it means at any time.
+    pub(super) fn register(&mut self, now: Now, message: &Message<'_>) -> bool {
+        let numeric = message.numeric();
+        let Phase::Registering(registration) = &mut self.phase else {
+            return false;
+        };
+        match (message.command, numeric) {
+            ("CAP", _) => self.on_cap(message),
+            ("AUTHENTICATE", _) => {
+                if message.param(0) == "+" && registration.mechanism.is_some() && !registration.logged_in {
+                    let payload = registration.payload();
+                    self.urgent.extend(payload);
+                }
+            }
+            ("NOTICE", _) => self.server_says(message.param(1)),
+            ("ERROR", _) => self.on_closing(message.last()),
+            ("PONG", _) if message.last() == READY => self.go_online(now),
+            (_, Some(1)) => {
+                if registration.identity.credentials.is_some() && !registration.logged_in {
+                    self.no_sasl();
+                    return true;
+                }
+                registration.welcomed = true;
+                self.nick = Name::from(message.param(0));
+                self.urgent.push(Line::command("PING").trailing(READY));
+            }
+            (_, Some(376 | 422)) if registration.welcomed => self.go_online(now),
+            (_, Some(433 | 436 | 437 | 432)) if !registration.welcomed => {
+                self.on_nick_refused(numeric == Some(432), message);
+            }
+            (_, Some(421)) if message.param(1).eq_ignore_ascii_case("CAP") => {
+                if registration.identity.credentials.is_some() {
+                    self.no_sasl();
+                }
+            }
+            (_, Some(903 | 907)) => {
+                registration.logged_in = true;
+                self.urgent.push(Line::command("CAP").arg("END"));
+            }
+            (_, Some(902 | 904 | 905 | 906)) => self.on_sasl_refused(message),
+            (_, Some(908)) => registration.mechanisms = message.param(1).to_owned(),
+            (_, Some(464)) => self.refused(Refusal::NotAuthorized, message.last()),
+            (_, Some(465)) => self.refused(Refusal::Banned, message.last()),
+            (_, Some(463)) => self.refused(Refusal::Forbidden, message.last()),
+            _ => return false,
+        }
+        true
+    }
+
+    fn refused(&mut self, refusal: Refusal, words: &str) {
+        let reason = format!("{} refuses the connection: {words}", self.server);
+        self.finish(End::Refused(Failure::refused(refusal, reason)));
+    }
+
+    fn no_sasl(&mut self) {
+        // Perhaps only for now: services may be away. Without the login the user would be somebody else there.
+        let reason = format!(
+            "{} offers no login with an account (SASL) at the moment",
+            self.server
+        );
+        self.finish(End::Refused(Failure::transient(reason)));
+    }
+
+    fn on_cap(&mut self, message: &Message<'_>) {
+        let Phase::Registering(registration) = &mut self.phase else {
+            return;
+        };
+        match message.param(1) {
+            "LS" => {
+                if let Some(mechanisms) = registration.offer.read_offer(message.last()) {
+                    registration.mechanisms = mechanisms;
+                }
+                if message.param(2) != "*" {
+                    self.request_caps();
+                }
+            }
+            "ACK" => {
+                self.caps.read_ack(message.last());
+                registration.requests = registration.requests.saturating_sub(1);
+                self.caps_settled();
+            }
+            "NAK" => {
+                registration.requests = registration.requests.saturating_sub(1);
+                let mut refused = CapSet::default();
+                refused.read_offer(message.last());
+                // All are refused for the sake of one: ask for each by itself.
+                if refused.iter().count() > 1 {
+                    for cap in refused.iter() {
+                        let mut one = CapSet::default();
+                        one.add(cap);
+                        self.urgent.push(request(one));
+                        registration.requests += 1;
+                    }
+                }
+                self.caps_settled();
+            }
+            "NEW" => {
+                registration.offer.read_offer(message.last());
+            }
+            "DEL" => self.caps.read_del(message.last()),
+            _ => {}
+        }
+    }
+
+    fn request_caps(&mut self) {
+        let Phase::Registering(registration) = &mut self.phase else {
+            return;
+        };
+        let log_in = registration.identity.credentials.is_some();
+        if log_in && !registration.offer.has(Cap::Sasl) {
+            self.no_sasl();
+            return;
+        }
+        let wanted = registration.offer.wanted(log_in);
+        if wanted.is_empty() {
+            self.urgent.push(Line::command("CAP").arg("END"));
+        } else {
+            registration.requests += 1;
+            self.urgent.push(request(wanted));
+        }
+    }
+
+    /// All requests are answered: the login with an account, if there is one, or the end of the negotiation.
+    fn caps_settled(&mut self) {
+        let Phase::Registering(registration) = &mut self.phase else {
+            return;
+        };
+        if registration.requests > 0 || registration.welcomed {
+            return;
+        }
+        if registration.identity.credentials.is_none() {
+            self.urgent.push(Line::command("CAP").arg("END"));
+        } else if !self.caps.has(Cap::Sasl) {
+            self.no_sasl();
+        } else if registration.mechanism.is_none() {
+            self.authenticate("the server offers neither PLAIN nor a login by certificate");
+        }
+    }
+
+    /// Tries the next mechanism; if there is none left, these words are why the login failed.
+    fn authenticate(&mut self, words: &str) {
+        let Phase::Registering(registration) = &mut self.phase else {
+            return;
+        };
+        match registration.next_mechanism() {
+            Some(mechanism) => {
+                registration.mechanism = Some(mechanism);
+                self.urgent
+                    .push(Line::command("AUTHENTICATE").arg(mechanism.name()));
+            }
+            None => {
+                let reason = format!("The login to {} failed: {words}", self.server);
+                self.finish(End::Refused(Failure::refused(Refusal::NotAuthorized, reason)));
+            }
+        }
+    }
+
+    fn on_sasl_refused(&mut self, message: &Message<'_>) {
+        let words = message.last().to_owned();
+        self.authenticate(&words);
+    }
+
+    fn on_nick_refused(&mut self, too_odd: bool, message: &Message<'_>) {
+        let Phase::Registering(registration) = &mut self.phase else {
+            return;
+        };
+        registration.tries += 1;
+        let next = next_nick(
+            &registration.identity.nick,
+            &registration.asked,
+            registration.tries,
+            too_odd,
+        );
+        match next {
+            Some(nick) => {
+                self.urgent.push(Line::command("NICK").arg(&nick));
+                registration.asked = Name::from(nick);
+            }
+            None => {
+                let refusal = if too_odd {
+                    Refusal::NotAcceptable
+                } else {
+                    Refusal::Conflict
+                };
+                let reason = format!(
+                    "{} does not accept the nickname {}: {}",
+                    self.server,
+                    registration.identity.nick,
+                    message.last()
+                );
+                self.finish(End::Refused(Failure::refused(refusal, reason)));
+            }
+        }
+    }
+
+    /// The server ends the connection in these words.
+    pub(super) fn on_closing(&mut self, words: &str) {
+        let reason = if words.is_empty() {
+            format!("{} closed the connection", self.server)
+        } else {
+            format!("{} closed the connection: {words}", self.server)
+        };
+        self.finish(End::Lost(reason));
+    }
+
+    fn go_online(&mut self, now: Now) {
+        let Phase::Registering(registration) = std::mem::replace(&mut self.phase, Phase::Online) else {
+            return;
+        };
+        self.was_online = true;
+        let identity = registration.identity;
+        self.me = self.fold(&self.nick);
+        self.people.clear();
+        self.rooms.rekey(self.isupport.casemapping);
+        self.tell_online(identity.warning);
+        if let Some(text) = identity.away {
+            self.set_away(Some(&text));
+        }
+        self.rejoin(now);
+    }
+
+    pub(super) fn tell_online(&mut self, warning: Option<Name>) {
+        let (nick, me) = (self.nick.clone(), self.me.clone());
+        self.tell_server(ServerEvent::Online { nick, me, warning });
+    }
+
+    /// CAP at any later time (cap-notify).
+    pub(super) fn on_late_cap(&mut self, message: &Message<'_>) {
+        match message.param(1) {
+            "NEW" => {
+                let mut offer = CapSet::default();
+                offer.read_offer(message.last());
+                let wanted = offer.wanted(false).without(self.caps);
+                if !wanted.is_empty() {
+                    self.queue.push(super::queue::Queued::Line(request(wanted)));
+                }
+            }
+            "ACK" => self.caps.read_ack(message.last()),
+            "DEL" => self.caps.read_del(message.last()),
+            _ => {}
+        }
+    }
+}
+
+fn request(caps: CapSet) -> Line {
+    Line::command("CAP").arg("REQ").trailing(&caps.names())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_nick;
+
+    #[test]
+    fn nicknames_to_try() {
+        let mut asked = "bob".to_owned();
+        let mut tried = Vec::new();
+        for tries in 1.. {
+            match next_nick("bob", &asked, tries, false) {
+                Some(next) => {
+                    tried.push(next.clone());
+                    asked = next;
+                }
+                None => break,
+            }
+        }
+        assert_eq!(tried[..2], ["bob_", "bob__"]);
+        let distinct: std::collections::HashSet<_> = tried.iter().collect();
+        assert_eq!(distinct.len(), tried.len(), "{tried:?}");
+
+        assert_eq!(
+            next_nick("averylongnick", "averylongnick", 1, true).as_deref(),
+            Some("averylong")
+        );
+        assert_eq!(
+            next_nick("averylongnick", "averylong", 2, false).as_deref(),
+            Some("averylo_2")
+        );
+        assert_eq!(
+            next_nick("nine_char", "nine_char", 1, false).as_deref(),
+            Some("nine_cha_")
+        );
+        assert_eq!(next_nick("bob", "bob", 1, true), None);
+    }
+}

@@ -1,0 +1,310 @@
+//! What a user wants, as lines (RFC 2812 §3).
+
+use std::time::Instant;
+
+use viaduct_bridge::{
+    Command, Content, Failure, MessageKind, Name, Outcome, Rank, Recipient, Refusal, TransactionId,
+};
+
+use crate::proto::caps::Cap;
+use crate::proto::line::Line;
+use crate::proto::{ctcp, format, split};
+
+use super::book::{What, outcome};
+use super::queue::{MOST_QUEUED, Queued};
+use super::{Client, Now, bans};
+
+/// How much is put together before it is written.
+const MOST_BYTES: usize = 64 * 1024;
+/// The longest host name that servers show (RFC 1123 permits more; servers cut at 63 or 64).
+const HOST_LEN: usize = 64;
+/// The longest user name that servers show, with the `~` of an unanswered ident.
+const USER_LEN: usize = 13;
+
+impl Client {
+    /// Does one command. Only while online; connecting and leaving is the driver's.
+    pub(crate) fn command(&mut self, now: Now, command: Command) {
+        match command {
+            Command::Connect { .. } => self.tell_online(None),
+            Command::Disconnect { .. } => {}
+            Command::Join { room, key, .. } => self.join(now, room, key),
+            Command::Leave { room, reason } => self.leave(room, reason.as_deref()),
+            Command::SetAway { text } => self.set_away(text.as_deref()),
+            Command::Send { txn, to, content, .. } => self.say(txn, to, content),
+            Command::SetTopic { txn, room, text } => {
+                let line = Line::command("TOPIC").arg(&room.room).trailing(&text);
+                let target = self.fold(&room.room);
+                self.enter(txn, What::Topic, target, None, vec![line]);
+            }
+            Command::SetNick { txn, nick, .. } => {
+                let target = self.fold(&nick);
+                let line = Line::command("NICK").arg(&nick);
+                self.enter(txn, What::Nick, target, None, vec![line]);
+            }
+            Command::SetRank {
+                txn,
+                room,
+                person,
+                grant,
+                revoke,
+            } => self.set_rank(txn, &room.room, &person, grant, revoke),
+            Command::Kick {
+                txn,
+                room,
+                person,
+                reason,
+            } => {
+                let target = self.fold(&room.room);
+                let line = kick(&room.room, &person, reason.as_deref());
+                self.enter(txn, What::Kick, target, Some(person), vec![line]);
+            }
+            Command::SetBan {
+                txn,
+                room,
+                person,
+                banned: true,
+                reason,
+            } => self.ban(txn, &room.room, person, reason.as_deref()),
+            Command::SetBan {
+                txn, room, person, ..
+            } => {
+                let line = Line::command("MODE").arg(&room.room).arg("+b");
+                let target = self.fold(&room.room);
+                let what = What::Unban {
+                    masks: Vec::new(),
+                    asked: true,
+                };
+                self.enter(txn, what, target, Some(person), vec![line]);
+            }
+        }
+    }
+
+    /// Tells the others that the user is away, or back.
+    pub(super) fn set_away(&mut self, text: Option<&str>) {
+        let line = Line::command("AWAY");
+        let line = match text {
+            // An empty reason would mean that the user is back.
+            Some(text) => line.trailing(if text.trim().is_empty() { "away" } else { text }),
+            None => line,
+        };
+        self.queue.push(Queued::Line(line));
+    }
+
+    fn say(&mut self, txn: TransactionId, to: Recipient, content: Content) {
+        let notice = content.kind == MessageKind::Notice;
+        let emote = content.kind == MessageKind::Emote;
+        let verb = if notice { "NOTICE" } else { "PRIVMSG" };
+        let name = match &to {
+            Recipient::Room(room) => &room.room,
+            Recipient::Person(person) => &person.person,
+        };
+        let framing = if emote { ctcp::ACTION_OVERHEAD } else { 0 };
+        let around = split::overhead(self.prefix_len(), verb, name) + framing;
+        let room = 512_usize.saturating_sub(around).max(40);
+        let mut lines = Vec::new();
+        for line in format::to_lines(&content.text) {
+            for piece in format::cut(&line, room) {
+                let line = Line::command(verb).arg(name);
+                lines.push(if emote {
+                    line.trailing(&ctcp::frame("ACTION", &piece))
+                } else {
+                    line.trailing(&piece)
+                });
+            }
+        }
+        if lines.is_empty() {
+            self.fail(
+                txn,
+                Failure::refused(Refusal::NotAcceptable, "There is no text in this message."),
+            );
+            return;
+        }
+        let target = self.fold(name);
+        let echoed = self.caps.has(Cap::EchoMessage);
+        let what = What::Say {
+            to,
+            notice,
+            content: echoed.then(|| Box::new(content)),
+        };
+        self.enter(txn, what, target, None, lines);
+    }
+
+    fn set_rank(&mut self, txn: TransactionId, room: &str, person: &Name, grant: Rank, revoke: Rank) {
+        let letters = |ranks| {
+            self.isupport.letters(ranks).map_err(|_| {
+                let words = "This server has no such rank.";
+                Failure::refused(Refusal::NotAllowed, words)
+            })
+        };
+        let changes = match (letters(grant), letters(revoke)) {
+            (Ok(grant), Ok(revoke)) => {
+                let grant = grant.into_iter().map(|letter| ('+', letter));
+                grant
+                    .chain(revoke.into_iter().map(|letter| ('-', letter)))
+                    .collect::<Vec<_>>()
+            }
+            (Err(failure), _) | (_, Err(failure)) => {
+                self.fail(txn, failure);
+                return;
+            }
+        };
+        if changes.is_empty() {
+            let nothing = Outcome::Accepted {
+                ids: vec![],
+                at: None,
+            };
+            self.events.push(outcome(txn, nothing));
+            return;
+        }
+        let lines = changes
+            .chunks(self.isupport.modes)
+            .map(|chunk| {
+                let modes: String = chunk.iter().flat_map(|(sign, letter)| [*sign, *letter]).collect();
+                let line = Line::command("MODE").arg(room).arg(&modes);
+                chunk.iter().fold(line, |line, _| line.arg(person))
+            })
+            .collect();
+        let target = self.fold(room);
+        self.enter(txn, What::Rank, target, Some(person.clone()), lines);
+    }
+
+    /// Sets the ban, and then removes the person if they are there: a ban alone lets them stay.
+    fn ban(&mut self, txn: TransactionId, room: &str, person: Name, reason: Option<&str>) {
+        let mask = bans::mask_of(&person, self.people.userhost(&person));
+        let set = Line::command("MODE").arg(room).arg("+b").arg(&mask);
+        let kick = kick(room, &person, reason);
+        let target = self.fold(room);
+        if let Some(seq) = self.enter(txn, What::Ban, target, Some(person), vec![set]) {
+            let part = self.book.extend(seq, vec![kick], true);
+            self.queue.push(Queued::Part { seq, part });
+        }
+    }
+
+    /// Takes the masks that were found off the list of bans.
+    pub(super) fn lift(&mut self, seq: u64) {
+        let most = self.isupport.modes;
+        let Some(pending) = self.book.get_mut(seq) else {
+            return;
+        };
+        let What::Unban { masks, asked } = &mut pending.what else {
+            return;
+        };
+        *asked = false;
+        let masks = std::mem::take(masks);
+        if masks.is_empty() {
+            let words = "No ban on the list is about this person.";
+            pending.refuse(Failure::refused(Refusal::NotFound, words));
+            self.book.settle(seq, &mut self.events);
+            return;
+        }
+        let room = pending.target.clone();
+        let lines: Vec<Line> = masks
+            .chunks(most)
+            .map(|chunk| {
+                let modes = format!("-{}", "b".repeat(chunk.len()));
+                let line = Line::command("MODE").arg(&room).arg(&modes);
+                chunk.iter().fold(line, |line, mask| line.arg(mask))
+            })
+            .collect();
+        let count = lines.len();
+        let first = self.book.extend(seq, lines, false);
+        for part in (first..).take(count) {
+            self.queue.push(Queued::Part { seq, part });
+        }
+    }
+
+    /// Enters a command into the book and queues its lines, or refuses it when too many wait already.
+    fn enter(
+        &mut self,
+        txn: TransactionId,
+        what: What,
+        target: Name,
+        person: Option<Name>,
+        lines: Vec<Line>,
+    ) -> Option<u64> {
+        if lines.len() > MOST_QUEUED {
+            let words = format!("This has {} lines; IRC takes {MOST_QUEUED} at most.", lines.len());
+            self.fail(txn, Failure::refused(Refusal::NotAcceptable, words));
+            return None;
+        }
+        if self.queue.is_full() {
+            let reason = format!(
+                "{} takes lines only slowly, and {} are waiting already.",
+                self.server,
+                self.queue.len()
+            );
+            self.fail(
+                txn,
+                Failure::Transient {
+                    retry_after: Some(self.pace.wait_for(self.queue.len())),
+                    reason,
+                },
+            );
+            return None;
+        }
+        let count = lines.len();
+        let seq = self.book.enter(txn, what, target, person, lines);
+        for part in (0..).take(count) {
+            self.queue.push(Queued::Part { seq, part });
+        }
+        Some(seq)
+    }
+
+    fn fail(&mut self, txn: TransactionId, failure: Failure) {
+        self.events.push(outcome(txn, Outcome::Failed(failure)));
+    }
+
+    /// The bytes of `nick!user@host`: as the server has shown it, else the most it can be.
+    fn prefix_len(&self) -> usize {
+        let userhost = self.own_userhost.unwrap_or_else(|| {
+            let host = self.isupport.host_len.unwrap_or(HOST_LEN).max(HOST_LEN);
+            let user = self
+                .isupport
+                .user_len
+                .map_or(USER_LEN, |len| len + 1)
+                .max(USER_LEN);
+            user + 1 + host
+        });
+        self.nick.len() + 1 + userhost
+    }
+
+    /// Appends queued lines as the pace permits.
+    pub(crate) fn transmit_queue(&mut self, now: Now, out: &mut Vec<u8>) {
+        while out.len() < MOST_BYTES && !self.queue.is_empty() && self.pace.take(now.at) {
+            self.transmit_one(now, now.at, out);
+        }
+    }
+
+    fn transmit_one(&mut self, now: Now, at: Instant, out: &mut Vec<u8>) {
+        let labels = self.caps.has(Cap::LabeledResponse);
+        let echo = self.caps.has(Cap::EchoMessage);
+        match self.queue.front_mut() {
+            Some(Queued::Line(line)) => {
+                line.write(out);
+                self.queue.pop();
+            }
+            Some(Queued::Part { seq, part }) => {
+                self.book.write(*seq, *part, labels, echo, at, out);
+                self.queue.pop();
+            }
+            Some(Queued::Joins(names)) => {
+                let mut names = std::mem::take(names);
+                self.write_joins(now, &mut names, out);
+                if names.is_empty() {
+                    self.queue.pop();
+                } else if let Some(Queued::Joins(rest)) = self.queue.front_mut() {
+                    *rest = names;
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+fn kick(room: &str, person: &str, reason: Option<&str>) -> Line {
+    let line = Line::command("KICK").arg(room).arg(person);
+    match reason {
+        Some(reason) => line.trailing(reason),
+        None => line,
+    }
+}

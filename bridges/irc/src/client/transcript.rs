@@ -1,0 +1,1 @@
+//! Transcript tests (placeholder until the driver is in).

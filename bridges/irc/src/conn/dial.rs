@@ -1,0 +1,277 @@
+//! Reaching a server: names to addresses, the outgoing policy on each address, TLS first, plain text only by the
+//! operator's word.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use viaduct_bridge::outgoing::OutgoingPolicy;
+use viaduct_bridge::{Failure, Name, Notebook, Refusal, Secret, ServerId};
+
+use crate::config::ServerPlan;
+
+use super::link::{Link, Stream};
+use super::tls::{Tls, certificate_words};
+
+const RESOLVE: Duration = Duration::from_secs(10);
+const CONNECT: Duration = Duration::from_secs(8);
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// For everything together.
+const ALL: Duration = Duration::from_secs(20);
+/// Looking names up blocks threads: a thousand users of a dead resolver must not take a thousand.
+const LOOKUPS: usize = 8;
+/// More addresses of one name than this are not tried.
+const MOST_ADDRESSES: usize = 8;
+
+/// What makes connections.
+pub(crate) struct Dialler {
+    policy: OutgoingPolicy,
+    notebook: Arc<dyn Notebook>,
+    tls: Tls,
+    lookups: Semaphore,
+}
+
+/// A connection that was made.
+pub(crate) struct Dialled {
+    pub(crate) link: Link,
+    pub(crate) encrypted: bool,
+}
+
+/// Why an address was not reached.
+enum Miss {
+    /// Nothing listens there.
+    Closed,
+    /// This kind of address does not work here at all (no IPv6, say).
+    NoRoute,
+    /// Something else, in words.
+    Other(String),
+}
+
+impl Dialler {
+    pub(crate) fn new(policy: OutgoingPolicy, notebook: Arc<dyn Notebook>, tls: Tls) -> Self {
+        Self {
+            policy,
+            notebook,
+            tls,
+            lookups: Semaphore::new(LOOKUPS),
+        }
+    }
+
+    /// Connects to a server.
+    ///
+    /// # Errors
+    /// In words for the user. A bad certificate is the end of it: nothing else is tried.
+    pub(crate) async fn dial(
+        &self,
+        server: &ServerId,
+        plan: &ServerPlan,
+        certificate: Option<&Secret>,
+    ) -> Result<Dialled, Failure> {
+        match timeout(ALL, self.dial_all(server, plan, certificate)).await {
+            Ok(result) => result,
+            Err(_) => Err(unreachable(server, "it did not answer in time")),
+        }
+    }
+
+    async fn dial_all(
+        &self,
+        server: &ServerId,
+        plan: &ServerPlan,
+        certificate: Option<&Secret>,
+    ) -> Result<Dialled, Failure> {
+        let addresses = self.resolve(server, plan).await?;
+        let mut misses = Vec::new();
+        for port in &plan.tls_ports {
+            for ip in &addresses {
+                match connect(SocketAddr::new(*ip, *port)).await {
+                    Ok(stream) => match self.handshake(server, stream, certificate).await? {
+                        Ok(link) => {
+                            self.note_tls(server);
+                            return Ok(Dialled {
+                                link,
+                                encrypted: true,
+                            });
+                        }
+                        Err(words) => misses.push(Miss::Other(words)),
+                    },
+                    Err(miss) => misses.push(miss),
+                }
+            }
+        }
+        if plan.plain_is_fallback {
+            let closed = misses.iter().any(|miss| matches!(miss, Miss::Closed))
+                && misses
+                    .iter()
+                    .all(|miss| matches!(miss, Miss::Closed | Miss::NoRoute));
+            if !closed {
+                return Err(unreachable(server, &words_of(misses)));
+            }
+            if self.notebook.get(&tls_key(server)).is_some() {
+                let words =
+                    "its port for TLS is closed, and it is not used unencrypted since TLS has worked with it";
+                return Err(unreachable(server, words));
+            }
+        }
+        for port in &plan.plain_ports {
+            for ip in &addresses {
+                match connect(SocketAddr::new(*ip, *port)).await {
+                    Ok(stream) => {
+                        return Ok(Dialled {
+                            link: Link::new(Stream::Plain(stream)),
+                            encrypted: false,
+                        });
+                    }
+                    Err(miss) => misses.push(miss),
+                }
+            }
+        }
+        Err(unreachable(server, &words_of(misses)))
+    }
+
+    /// The addresses of a server that may be connected to. They are checked, and then connected to themselves: a name
+    /// cannot change its mind in between.
+    async fn resolve(&self, server: &ServerId, plan: &ServerPlan) -> Result<Vec<IpAddr>, Failure> {
+        let mut all: Vec<IpAddr> = Vec::new();
+        if let Ok(ip) = plan.host.parse() {
+            all.push(ip);
+        } else {
+            let lookup = async {
+                let _permit = self.lookups.acquire().await;
+                lookup_host((plan.host.as_str(), 0)).await
+            };
+            match timeout(RESOLVE, lookup).await {
+                Ok(Ok(found)) => {
+                    for address in found {
+                        if !all.contains(&address.ip()) {
+                            all.push(address.ip());
+                        }
+                    }
+                }
+                Ok(Err(_)) => return Err(unreachable(server, "there is no server of this name")),
+                Err(_) => return Err(unreachable(server, "its address could not be found in time")),
+            }
+        }
+        let found = all.len();
+        all.retain(|ip| plan.by_operator || self.policy.permits(*ip));
+        if all.is_empty() && found > 0 {
+            let words = "its address is in a private range, where this gateway does not connect to";
+            return Err(unreachable(server, words));
+        }
+        all.truncate(MOST_ADDRESSES);
+        Ok(all)
+    }
+
+    /// Speaks TLS. The outer error is final (the certificate), the inner one is about this address only.
+    async fn handshake(
+        &self,
+        server: &ServerId,
+        stream: TcpStream,
+        certificate: Option<&Secret>,
+    ) -> Result<Result<Link, String>, Failure> {
+        let config = self
+            .tls
+            .config(server.as_str(), certificate)
+            .map_err(|words| unreachable(server, &words))?;
+        let name = ServerName::try_from(server.as_str().to_owned())
+            .map_err(|_| unreachable(server, "its name cannot be checked against a certificate"))?;
+        let connector = TlsConnector::from(config);
+        match timeout(HANDSHAKE, Box::pin(connector.connect(name, stream))).await {
+            Ok(Ok(stream)) => Ok(Ok(Link::new(Stream::Tls(Box::new(stream))))),
+            Ok(Err(error)) => {
+                let tls = error
+                    .get_ref()
+                    .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+                match tls.and_then(certificate_words) {
+                    Some(words) => {
+                        let words = format!("its certificate is not accepted: {words}");
+                        Err(unreachable(server, &words))
+                    }
+                    None => Ok(Err(match tls {
+                        Some(error) => format!("TLS failed ({error})"),
+                        None => format!("TLS failed ({})", io_words(&error)),
+                    })),
+                }
+            }
+            Err(_) => Ok(Err("TLS was not answered in time".to_owned())),
+        }
+    }
+
+    fn note_tls(&self, server: &ServerId) {
+        let key = tls_key(server);
+        if self.notebook.get(&key).is_none() {
+            self.notebook.put(&key, "works");
+        }
+    }
+}
+
+fn tls_key(server: &ServerId) -> String {
+    format!("tls/{server}")
+}
+
+async fn connect(address: SocketAddr) -> Result<TcpStream, Miss> {
+    match timeout(CONNECT, TcpStream::connect(address)).await {
+        Ok(Ok(stream)) => {
+            // Neither makes a connection worthless where it is not possible.
+            let _ = stream.set_nodelay(true);
+            let keepalive = socket2::TcpKeepalive::new()
+                .with_time(Duration::from_secs(120))
+                .with_interval(Duration::from_secs(30));
+            let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+            Ok(stream)
+        }
+        Ok(Err(error)) => Err(match error.kind() {
+            io::ErrorKind::ConnectionRefused => Miss::Closed,
+            io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => Miss::NoRoute,
+            _ => Miss::Other(io_words(&error)),
+        }),
+        Err(_) => Err(Miss::Other("it did not answer in time".to_owned())),
+    }
+}
+
+fn words_of(misses: Vec<Miss>) -> String {
+    let mut words = "it has no address that can be reached from here".to_owned();
+    for miss in misses {
+        match miss {
+            Miss::Other(other) => return other,
+            Miss::Closed => "it refused the connection".clone_into(&mut words),
+            Miss::NoRoute => {}
+        }
+    }
+    words
+}
+
+/// An IO error without numbers that mean nothing to a user.
+pub(crate) fn io_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "the connection was cut off".to_owned(),
+        io::ErrorKind::UnexpectedEof => "it closed the connection".to_owned(),
+        io::ErrorKind::TimedOut => "the connection timed out".to_owned(),
+        io::ErrorKind::HostUnreachable => "there is no way to it".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn unreachable(server: &ServerId, words: &str) -> Failure {
+    Failure::refused(
+        Refusal::Unreachable,
+        format!("{server} cannot be reached: {words}."),
+    )
+}
+
+/// What users of an unencrypted connection are told.
+pub(crate) fn plain_warning(server: &ServerId, account_unused: bool) -> Name {
+    let rest = if account_unused {
+        " Your account was not used for that reason."
+    } else {
+        ""
+    };
+    Name::from(format!(
+        "The connection to {server} is not encrypted: what you write and read can be seen on the way.{rest}"
+    ))
+}

@@ -1,0 +1,217 @@
+//! Moves bytes, commands and events while there is a connection.
+//!
+//! One turn: take lines from the link, take commands from the inbox, let the client write, hand the events over, then
+//! wait for whichever of socket, inbox, sink and clock is first. While the sink has no room, lines stay in the link
+//! (which still answers PING) and commands in the inbox; once the link is full too, reading stops, and the server is
+//! kept content by unasked-for PONGs.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::time::{Duration, Instant, SystemTime};
+
+use encoding_rs::Encoding;
+use tokio::time::{sleep_until, timeout};
+use viaduct_bridge::{BoxFuture, Closed, Command, EventSink, Name, Notebook, ServerId, Timestamp};
+
+use crate::client::{Client, Now};
+use crate::proto::charset;
+use crate::proto::line::Line;
+
+use super::dial::io_words;
+use super::inbox::Inbox;
+use super::link::{Link, Turn};
+
+/// How many lines are taken before the events of them are handed over.
+const LINES: usize = 256;
+/// Commands wait in the inbox while so much is not written.
+const MOST_BACKLOG: usize = 64 * 1024;
+/// How often a server is told that we live while nothing is read from it.
+const UNASKED: Duration = Duration::from_secs(30);
+/// The least time until the clock is looked at again, while the sink has no room and otherwise.
+const STALLED: Duration = Duration::from_secs(1);
+const SOON: Duration = Duration::from_millis(5);
+/// How long parting takes at most.
+const PARTING: Duration = Duration::from_secs(2);
+
+/// Why driving stopped.
+pub(crate) enum Stop {
+    /// The connection ended; the words are the socket's, if the client has none.
+    Gone(String),
+    /// The user leaves the server.
+    Left(Option<Name>),
+    /// The session is closed, or nobody listens to it any more.
+    Closing(Option<Name>),
+    /// The user is online, and that was all that was asked.
+    Online,
+}
+
+/// What driving needs beside the connection.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) inbox: &'a Inbox,
+    pub(crate) sink: &'a dyn EventSink,
+    pub(crate) charset: &'static Encoding,
+    pub(crate) server: &'a ServerId,
+    /// Where it is noted how the server folds names.
+    pub(crate) notebook: &'a dyn Notebook,
+    /// Whether to stop as soon as the user is online.
+    pub(crate) only_log_in: bool,
+}
+
+pub(crate) fn now() -> Now {
+    Now {
+        at: Instant::now(),
+        clock: Timestamp::from_system(SystemTime::now()),
+    }
+}
+
+/// Drives a connection until it stops. What the client still has to tell is left to the caller.
+pub(crate) async fn drive(link: &mut Link, client: &mut Client, around: &Surroundings<'_>) -> Stop {
+    let mut delivery: Option<Delivery<'_>> = None;
+    let mut armed = Instant::now() + Duration::from_secs(3600);
+    let mut timer = pin!(sleep_until(armed.into()));
+    let mut noted = false;
+    let stop = loop {
+        let time = now();
+        let mut more = false;
+        if delivery.is_none() {
+            more = take_lines(link, client, around.charset, time);
+            if let Some(stop) = take_commands(link, client, around.inbox, time) {
+                break stop;
+            }
+            client.tick(time);
+        }
+        if let Some(reason) = around.inbox.closing() {
+            break Stop::Closing(reason);
+        }
+        if client.is_online() {
+            if !noted {
+                note_casemapping(client, around);
+                noted = true;
+            }
+            if around.only_log_in {
+                break Stop::Online;
+            }
+        } else {
+            link.wipe_output();
+        }
+        client.transmit(time, link.output());
+        if client.end().is_some() {
+            break Stop::Gone(String::new());
+        }
+        if delivery.is_none() {
+            let events = client.take_events();
+            if !events.is_empty() {
+                delivery = Some(around.sink.send(events));
+            } else if more {
+                continue;
+            }
+        }
+
+        let stalled_full = delivery.is_some() && link.is_full();
+        let due = match (stalled_full, delivery.is_some()) {
+            (true, _) => time.at + UNASKED,
+            (false, true) => client.deadline().max(time.at + STALLED),
+            (false, false) => client.deadline().max(time.at + SOON),
+        };
+        // The timer is moved only to an earlier time: a deadline that has moved on is found when it fires.
+        if due < armed || armed <= time.at {
+            armed = due;
+            timer.as_mut().reset(armed.into());
+        }
+        tokio::select! {
+            biased;
+            sent = deliver(&mut delivery) => {
+                delivery = None;
+                if sent.is_err() {
+                    break Stop::Closing(None);
+                }
+            }
+            turn = poll_fn(|cx| link.poll_turn(cx)) => match turn {
+                Ok(Turn::Read) => client.heard(now()),
+                Ok(Turn::Written) => {}
+                Ok(Turn::Closed) => break Stop::Gone("it closed the connection".to_owned()),
+                Err(error) => break Stop::Gone(io_words(&error)),
+            },
+            () = around.inbox.changed() => {}
+            () = &mut timer => {
+                armed = Instant::now();
+                if stalled_full {
+                    Line::command("PONG").trailing("viaduct").write(link.output());
+                    client.heard(now());
+                }
+            }
+        }
+    };
+    // What came before the end still counts, and what was told is heard.
+    if matches!(stop, Stop::Gone(_)) {
+        while take_lines(link, client, around.charset, now()) {}
+    }
+    if let Some(delivery) = delivery {
+        tokio::select! {
+            biased;
+            _ = delivery => {}
+            () = around.inbox.closed_for(PARTING) => {}
+        }
+    }
+    stop
+}
+
+fn note_casemapping(client: &Client, around: &Surroundings<'_>) {
+    let key = format!("casemap/{}", around.server);
+    let rule = client.casemapping().as_str();
+    if around.notebook.get(&key).as_deref() != Some(rule) {
+        around.notebook.put(&key, rule);
+    }
+}
+
+/// Says QUIT and waits a moment for the server to have heard it. What was written before may be confirmed meanwhile.
+pub(crate) async fn part(link: &mut Link, client: &mut Client, charset: &'static Encoding, reason: &str) {
+    client.quit(reason, link.output());
+    let parting = async {
+        while let Ok(Turn::Read | Turn::Written) = poll_fn(|cx| link.poll_turn(cx)).await {
+            while take_lines(link, client, charset, now()) {}
+        }
+    };
+    let _ = timeout(PARTING, parting).await;
+}
+
+/// Gives lines to the client. True if more are there than one turn takes.
+fn take_lines(link: &mut Link, client: &mut Client, charset: &'static Encoding, time: Now) -> bool {
+    for _ in 0..LINES {
+        let Some(line) = link.next_line() else {
+            return false;
+        };
+        client.line(time, &charset::decode(line, charset));
+    }
+    true
+}
+
+/// Gives commands to the client, as many as there is room for. Something else than nothing if the user leaves.
+fn take_commands(link: &mut Link, client: &mut Client, inbox: &Inbox, time: Now) -> Option<Stop> {
+    if !client.is_online() {
+        return inbox.wants_out().then(|| match inbox.closing() {
+            Some(reason) => Stop::Closing(reason),
+            None => Stop::Left(None),
+        });
+    }
+    while link.backlog() < MOST_BACKLOG {
+        match inbox.pop()? {
+            Command::Disconnect { reason, .. } => return Some(Stop::Left(reason)),
+            command => {
+                client.command(time, command);
+                client.transmit_queue(time, link.output());
+            }
+        }
+    }
+    None
+}
+
+/// Events on their way to the sink.
+type Delivery<'a> = BoxFuture<'a, Result<(), Closed>>;
+
+async fn deliver(delivery: &mut Option<Delivery<'_>>) -> Result<(), Closed> {
+    match delivery {
+        Some(delivery) => delivery.await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,181 @@
+//! IRCv3 capability negotiation (capability-negotiation 3.2): which are wanted, which a server has.
+
+/// One capability that this bridge makes use of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(
+    missing_docs,
+    reason = "each is named after the capability of the IRCv3 registry"
+)]
+#[repr(u8)]
+pub enum Cap {
+    MessageTags,
+    ServerTime,
+    MultiPrefix,
+    UserhostInNames,
+    AwayNotify,
+    AccountNotify,
+    AccountTag,
+    ExtendedJoin,
+    Chghost,
+    Setname,
+    EchoMessage,
+    LabeledResponse,
+    Batch,
+    CapNotify,
+    InviteNotify,
+    StandardReplies,
+    Sasl,
+}
+
+const NAMES: [(Cap, &str); 17] = [
+    (Cap::MessageTags, "message-tags"),
+    (Cap::ServerTime, "server-time"),
+    (Cap::MultiPrefix, "multi-prefix"),
+    (Cap::UserhostInNames, "userhost-in-names"),
+    (Cap::AwayNotify, "away-notify"),
+    (Cap::AccountNotify, "account-notify"),
+    (Cap::AccountTag, "account-tag"),
+    (Cap::ExtendedJoin, "extended-join"),
+    (Cap::Chghost, "chghost"),
+    (Cap::Setname, "setname"),
+    (Cap::EchoMessage, "echo-message"),
+    (Cap::LabeledResponse, "labeled-response"),
+    (Cap::Batch, "batch"),
+    (Cap::CapNotify, "cap-notify"),
+    (Cap::InviteNotify, "invite-notify"),
+    (Cap::StandardReplies, "standard-replies"),
+    (Cap::Sasl, "sasl"),
+];
+
+impl Cap {
+    /// The capability of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        NAMES.iter().find(|(_, n)| *n == name).map(|(cap, _)| *cap)
+    }
+}
+
+/// A set of capabilities.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CapSet(u32);
+
+impl CapSet {
+    /// Whether it is in the set.
+    #[must_use]
+    pub fn has(self, cap: Cap) -> bool {
+        self.0 & (1 << cap as u8) != 0
+    }
+
+    /// Adds one.
+    pub fn add(&mut self, cap: Cap) {
+        self.0 |= 1 << cap as u8;
+    }
+
+    /// Takes one away.
+    pub fn remove(&mut self, cap: Cap) {
+        self.0 &= !(1 << cap as u8);
+    }
+
+    /// Whether it is empty.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// What is in this set and not in the other.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// The capabilities in it.
+    pub fn iter(self) -> impl Iterator<Item = Cap> {
+        NAMES
+            .iter()
+            .map(|(cap, _)| *cap)
+            .filter(move |cap| self.has(*cap))
+    }
+
+    /// Their names with spaces between, as `CAP REQ` takes them.
+    #[must_use]
+    pub fn names(self) -> String {
+        let names: Vec<&str> = NAMES
+            .iter()
+            .filter(|(cap, _)| self.has(*cap))
+            .map(|(_, name)| *name)
+            .collect();
+        names.join(" ")
+    }
+
+    /// Reads the list of `CAP LS` or `CAP NEW`; gives the value of `sasl` (its mechanisms) where one is told.
+    pub fn read_offer(&mut self, list: &str) -> Option<String> {
+        let mut mechanisms = None;
+        for entry in list.split_ascii_whitespace() {
+            let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
+            if let Some(cap) = Cap::named(name) {
+                self.add(cap);
+                if cap == Cap::Sasl {
+                    mechanisms = Some(value.to_owned());
+                }
+            }
+        }
+        mechanisms
+    }
+
+    /// Takes the list of `CAP ACK`: what is acknowledged is on, with a `-` off.
+    pub fn read_ack(&mut self, list: &str) {
+        for entry in list.split_ascii_whitespace() {
+            if let Some(cap) = entry.strip_prefix('-').and_then(Cap::named) {
+                self.remove(cap);
+            } else if let Some(cap) = Cap::named(entry) {
+                self.add(cap);
+            }
+        }
+    }
+
+    /// Takes the list of `CAP DEL`.
+    pub fn read_del(&mut self, list: &str) {
+        for cap in list.split_ascii_whitespace().filter_map(Cap::named) {
+            self.remove(cap);
+        }
+    }
+
+    /// What to ask for out of this offer. `labeled-response` needs `batch`; `sasl` is asked for where it is used.
+    #[must_use]
+    pub fn wanted(self, sasl: bool) -> Self {
+        let mut wanted = self;
+        if !sasl {
+            wanted.remove(Cap::Sasl);
+        }
+        if !self.has(Cap::Batch) {
+            wanted.remove(Cap::LabeledResponse);
+        }
+        wanted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cap, CapSet};
+
+    #[test]
+    fn an_offer_and_its_answer() {
+        let mut offer = CapSet::default();
+        let mechanisms =
+            offer.read_offer("multi-prefix sasl=PLAIN,EXTERNAL unknown labeled-response draft/x=y");
+        assert_eq!(mechanisms.as_deref(), Some("PLAIN,EXTERNAL"));
+        assert_eq!(offer.wanted(true).names(), "multi-prefix sasl");
+        assert_eq!(offer.wanted(false).names(), "multi-prefix");
+        offer.read_offer("batch");
+        assert_eq!(offer.wanted(false).names(), "multi-prefix labeled-response batch");
+
+        let mut on = CapSet::default();
+        on.read_ack("batch multi-prefix");
+        on.read_ack("-batch");
+        assert!(on.has(Cap::MultiPrefix) && !on.has(Cap::Batch));
+        on.read_del("multi-prefix other");
+        assert!(on.is_empty());
+        assert_eq!(offer.without(on), offer);
+        assert_eq!(offer.iter().count(), 4);
+    }
+}

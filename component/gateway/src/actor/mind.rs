@@ -1,0 +1,356 @@
+//! The loop of an actor: what it looks at, in which order, and what it waits for.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use jid::BareJid;
+use tokio::time::{Instant, sleep_until};
+use viaduct_bridge::{Command, Timestamp};
+use viaduct_core::effect::{Effect, Effects, Input};
+use viaduct_core::xml::Stanza;
+
+use super::flows::Flows;
+use super::mailbox::{Item, Mailbox};
+use super::marks::Marks;
+use super::memory::{Core, Gateway, Lane, Remembering, Trouble};
+use super::receipt::Receipt;
+use super::release::{Pending, Reading};
+use super::session::Sessions;
+use super::timers::Timers;
+
+/// How many inputs an actor handles before others have their turn.
+const TURN: usize = 256;
+/// How many effects may wait for commits before an actor stops handling.
+const AHEAD: usize = 16 * 1024;
+/// How many batches may.
+const BATCHES: usize = 1000;
+/// How long an actor without anything to do stays.
+const IDLE: Duration = Duration::from_secs(120);
+
+/// One login at work.
+pub(super) struct Actor {
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) user: BareJid,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) core: Box<dyn Core>,
+    /// Taken out of the mailbox, not handled yet.
+    pub(super) mail: VecDeque<Item>,
+    /// What the inputs of the present turn have led to.
+    pub(super) effects: Effects,
+    /// Who is to be told if that is lost.
+    pub(super) receipts: Vec<Receipt>,
+    /// What waits for commits, in order.
+    pub(super) pending: VecDeque<Pending>,
+    /// A read of the store that the next effects wait for.
+    pub(super) reading: Option<Reading>,
+    /// Commands that go to the session in one go.
+    pub(super) commands: Vec<Command>,
+    pub(super) marks: Marks,
+    pub(super) sessions: Sessions,
+    pub(super) flows: Flows,
+    pub(super) timers: Timers,
+    pub(super) view: LinkView,
+    /// Where the writes go. A new one after each rebuilding.
+    pub(super) lane: Box<dyn Lane>,
+    /// Something went wrong: the login must be built anew.
+    pub(super) fault: Option<Fault>,
+}
+
+/// What the core has been told about the link.
+#[derive(Default)]
+pub(super) struct LinkView {
+    /// The era of the link that was last looked at.
+    pub(super) era: u64,
+    /// Whether the core believes that the link takes stanzas.
+    pub(super) attached: bool,
+    /// Counts how often the core was told so. Marked stanzas from before the last time are not sent any more.
+    pub(super) window: u64,
+    /// Something marked was not sent: the core must be told that the link is gone before anything else marked is.
+    pub(super) gap: bool,
+    /// There was no room; the link will ring when there is.
+    pub(super) blocked: bool,
+    /// Not before then, after a failure.
+    pub(super) not_before: Option<Instant>,
+    /// The generation whose confirmation was asked for last.
+    pub(super) asked: u64,
+}
+
+/// What went wrong.
+pub(super) enum Fault {
+    /// The core panicked.
+    Panic,
+    /// A commit failed.
+    Commit(Trouble),
+}
+
+/// What ended a wait.
+enum Woken {
+    Look,
+    Committed(Result<(), Trouble>),
+    Read(super::release::Read),
+    Idle,
+}
+
+impl Actor {
+    /// Lives until there is nothing more to do, or the gateway stops.
+    pub(super) async fn run(mut self) {
+        loop {
+            let full = self.turn();
+            if self.fault.is_some() {
+                if Box::pin(self.rebuild()).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            if self.mailbox.is_stopping() && self.mail.is_empty() && self.mailbox.is_empty() {
+                Box::pin(self.finish()).await;
+                return;
+            }
+            if full {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            if matches!(self.wait_once(None).await, Woken::Idle) && self.is_idle() && self.mailbox.close_if_empty() {
+                return;
+            }
+        }
+    }
+
+    /// One turn: handles what there is, and releases what may be. Whether there may be more at once.
+    pub(super) fn turn(&mut self) -> bool {
+        self.look_at_link();
+        let mut left = TURN;
+        while left > 0 && self.fault.is_none() && self.may_run_ahead() {
+            if self.mail.is_empty() {
+                let mut items = Vec::from(std::mem::take(&mut self.mail));
+                self.mailbox.drain(left, &mut items);
+                self.mail = VecDeque::from(items);
+            }
+            let Some(item) = self.mail.pop_front() else { break };
+            left -= 1;
+            self.take(item);
+        }
+        if self.mail.is_empty() && self.mail.capacity() > TURN {
+            self.mail = VecDeque::new();
+        }
+        let now = Instant::now();
+        while self.fault.is_none() && let Some(timer) = self.timers.due(now) {
+            self.handle(Input::Timer(timer));
+        }
+        self.close_batch();
+        self.release();
+        left == 0
+    }
+
+    fn may_run_ahead(&self) -> bool {
+        self.pending.len() < BATCHES && self.pending.iter().map(|batch| batch.effects.len()).sum::<usize>() < AHEAD
+    }
+
+    fn take(&mut self, item: Item) {
+        match item {
+            Item::Stanza(incoming, _) => {
+                let receipt = Receipt::of(&incoming);
+                self.handle(Input::Stanza(incoming));
+                if matches!(self.fault, Some(Fault::Panic)) {
+                    // Its effects are gone; those of the inputs before it are not.
+                    if let Some(receipt) = receipt {
+                        self.gateway.link.answer(receipt.lost());
+                    }
+                } else {
+                    self.receipts.extend(receipt);
+                }
+            }
+            Item::Events(events, session) => {
+                if self.sessions.listens_to(session) {
+                    for event in events {
+                        if self.fault.is_none() {
+                            self.handle(Input::Remote(event));
+                        }
+                    }
+                }
+            }
+            Item::Step(step) => {
+                let (flow, step) = *step;
+                if self.flows.answered(flow, &step) {
+                    self.handle(Input::LoginStep { flow, step });
+                }
+            }
+        }
+    }
+
+    /// Lets the core handle one input, behind a fence.
+    pub(super) fn handle(&mut self, input: Input) {
+        let now = Timestamp::from_system(SystemTime::now());
+        let before = self.effects.0.len();
+        let fenced = catch_unwind(AssertUnwindSafe(|| self.core.handle(now, input, &mut self.effects)));
+        if fenced.is_err() {
+            self.effects.0.truncate(before);
+            self.fault = Some(Fault::Panic);
+        }
+    }
+
+    /// Tells the core what has changed about the link.
+    pub(super) fn look_at_link(&mut self) {
+        let era = self.gateway.link.era();
+        if era != self.view.era {
+            self.view.era = era;
+            self.view.gap = true;
+            self.view.blocked = false;
+            self.view.asked = 0;
+            self.marks.clear();
+        }
+        if self.view.gap {
+            self.view.gap = false;
+            if self.view.attached {
+                self.view.attached = false;
+                self.handle(Input::LinkDown);
+            }
+        }
+        if !self.marks.is_empty() {
+            let confirmed = self.marks.confirmed(self.gateway.link.confirmed());
+            if !confirmed.is_empty() {
+                self.handle(Input::Confirmed(confirmed));
+            }
+        }
+        if self.view.attached || self.fault.is_some() || era % 2 == 0 {
+            return;
+        }
+        if self.view.not_before.is_some_and(|at| at > Instant::now()) {
+            return;
+        }
+        if self.view.blocked && !self.gateway.link.has_room() {
+            return;
+        }
+        // What was made before the core knows of the link must not be sent with a mark after it.
+        self.close_batch();
+        self.view.blocked = false;
+        self.view.not_before = None;
+        self.view.attached = true;
+        self.view.window += 1;
+        self.handle(Input::LinkUp);
+    }
+
+    /// Hands the writes of the present turn to the store, and puts the other effects behind their commit.
+    pub(super) fn close_batch(&mut self) {
+        let receipts = std::mem::take(&mut self.receipts);
+        if self.effects.0.is_empty() {
+            return;
+        }
+        let mut effects = std::mem::take(&mut self.effects.0);
+        let window = self.view.window;
+        let Some(first) = effects.iter().position(|effect| matches!(effect, Effect::Write(_))) else {
+            self.pending.push_back(Pending { ticket: None, effects: effects.into_iter(), receipts: Vec::new(), window });
+            return;
+        };
+        let after = effects.split_off(first);
+        if !effects.is_empty() {
+            self.pending.push_back(Pending { ticket: None, effects: effects.into_iter(), receipts: Vec::new(), window });
+        }
+        let (mut writes, mut rest) = (Vec::with_capacity(after.len() / 2 + 1), Vec::with_capacity(after.len()));
+        for effect in after {
+            match effect {
+                Effect::Write(write) => writes.push(write),
+                other => rest.push(other),
+            }
+        }
+        let ticket: Remembering<()> = self.lane.write(writes);
+        self.pending.push_back(Pending { ticket: Some(ticket), effects: rest.into_iter(), receipts, window });
+    }
+
+    /// Waits until there is something to do, and does what needs no turn.
+    async fn wait_once(&mut self, deadline: Option<Instant>) -> Woken {
+        let idle = self.is_idle().then(|| Instant::now() + IDLE);
+        let alarm = [self.timers.next(), self.view.not_before.filter(|_| !self.view.attached), deadline];
+        let alarm = alarm.into_iter().flatten().min();
+        let may_handle = self.may_run_ahead();
+        let woken = tokio::select! {
+            biased;
+            result = commit(&mut self.pending), if self.reading.is_none() => Woken::Committed(result),
+            read = read(&mut self.reading) => Woken::Read(read),
+            () = self.sessions.closed() => Woken::Look,
+            () = self.mailbox.rung(), if may_handle => Woken::Look,
+            () = sleep_or_never(alarm) => Woken::Look,
+            () = sleep_or_never(idle) => Woken::Idle,
+        };
+        match woken {
+            Woken::Committed(Ok(())) => {
+                if let Some(first) = self.pending.front_mut() {
+                    first.ticket = None;
+                    first.receipts = Vec::new();
+                }
+                Woken::Look
+            }
+            Woken::Committed(Err(trouble)) => {
+                self.fault = Some(Fault::Commit(trouble));
+                Woken::Look
+            }
+            Woken::Read(read) => {
+                self.reading = None;
+                self.finish_reading(read);
+                Woken::Look
+            }
+            other => other,
+        }
+    }
+
+    /// Waits for one thing, and takes a turn.
+    pub(super) async fn step(&mut self, deadline: Instant) {
+        self.wait_once(Some(deadline)).await;
+        if self.fault.is_none() {
+            self.turn();
+        }
+    }
+
+    /// Waits for one thing, and releases what it allows, without handling anything new.
+    pub(super) async fn settle_once(&mut self, deadline: Instant) {
+        self.wait_once(Some(deadline)).await;
+        if self.fault.is_none() {
+            self.release();
+        }
+    }
+
+    /// Whether everything that was handled has been released.
+    pub(super) fn is_settled(&self) -> bool {
+        self.pending.is_empty() && self.reading.is_none()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.is_settled()
+            && self.marks.is_empty()
+            && self.mail.is_empty()
+            && self.sessions.is_none()
+            && self.flows.is_empty()
+            && self.timers.is_empty()
+            && self.core.is_idle()
+    }
+
+    /// Sends an answer to the user.
+    pub(super) fn answer(&self, stanza: Stanza) {
+        self.gateway.link.answer(stanza);
+    }
+}
+
+/// The commit that everything waits for, if there is one.
+async fn commit(pending: &mut VecDeque<Pending>) -> Result<(), Trouble> {
+    match pending.front_mut().and_then(|first| first.ticket.as_mut()) {
+        Some(ticket) => ticket.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The read that the next effects wait for, if there is one.
+async fn read(reading: &mut Option<Reading>) -> super::release::Read {
+    match reading {
+        Some(reading) => reading.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_or_never(until: Option<Instant>) {
+    match until {
+        Some(until) => sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}

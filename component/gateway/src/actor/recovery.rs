@@ -1,0 +1,160 @@
+//! The beginning, the end, and the beginning again of an actor.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jid::BareJid;
+use tokio::time::{Instant, sleep};
+use viaduct_core::effect::Input;
+use viaduct_core::stanza::{Condition, Problem};
+
+use super::mailbox::{Item, Mailbox};
+use super::memory::{Gateway, Trouble};
+use super::mind::{Actor, Fault};
+use crate::link::Link;
+
+/// How long an actor may take to end.
+const LAST_WORK: Duration = Duration::from_millis(3500);
+/// How often the store is asked for a login before its waiting stanzas are refused.
+const ATTEMPTS: u32 = 5;
+
+/// The actor is over, and its mailbox closed.
+pub(super) struct Over;
+
+impl Actor {
+    /// Loads a login and lets it begin.
+    pub(super) async fn load(gateway: Arc<Gateway>, user: BareJid, mailbox: Arc<Mailbox>) -> Result<Self, Over> {
+        let core = load(&gateway, &user, &mailbox).await?;
+        let lane = gateway.memory.lane();
+        let mut actor = Self {
+            gateway,
+            user,
+            mailbox,
+            core,
+            mail: Default::default(),
+            effects: Default::default(),
+            receipts: Vec::new(),
+            pending: Default::default(),
+            reading: None,
+            commands: Vec::new(),
+            marks: Default::default(),
+            sessions: Default::default(),
+            flows: Default::default(),
+            timers: Default::default(),
+            view: Default::default(),
+            lane,
+            fault: None,
+        };
+        actor.handle(Input::Start);
+        Ok(actor)
+    }
+
+    /// After a panic or a failed commit: what is certain is released, the rest is refused, and the login is built anew
+    /// from what is on record.
+    pub(super) async fn rebuild(&mut self) -> Result<(), Over> {
+        let fault = self.fault.take();
+        self.close_batch();
+        match &fault {
+            Some(Fault::Commit(Trouble::Over(words))) => self.gateway.alarm.fatal(words.clone()),
+            Some(Fault::Commit(trouble)) => {
+                tracing::error!(error = %trouble, "what a user did could not be remembered; it was refused");
+            }
+            Some(Fault::Panic) => tracing::error!("a login panicked; it is built anew from what is on record"),
+            None => {}
+        }
+        if matches!(fault, Some(Fault::Panic)) {
+            // What was handled before the panic is good.
+            let deadline = Instant::now() + LAST_WORK;
+            self.release();
+            while !self.is_settled() && self.fault.is_none() && Instant::now() < deadline {
+                self.settle_once(deadline).await;
+            }
+            self.fault = None;
+        }
+        for batch in std::mem::take(&mut self.pending) {
+            for receipt in &batch.receipts {
+                self.answer(receipt.lost());
+            }
+            // Whatever becomes of it, it must be over before the login is loaded.
+            if let Some(ticket) = batch.ticket
+                && !matches!(fault, Some(Fault::Commit(_)))
+            {
+                let _ = ticket.await;
+            }
+        }
+        self.reading = None;
+        self.commands.clear();
+        self.flows.clear();
+        self.timers = Default::default();
+        self.marks.clear();
+        self.sessions.close(None);
+        if !self.sessions.is_none() {
+            self.sessions.closed().await;
+        }
+        self.sessions.forget();
+        self.core = load(&self.gateway, &self.user, &self.mailbox).await?;
+        self.lane = self.gateway.memory.lane();
+        let window = self.view.window;
+        self.view = Default::default();
+        self.view.window = window;
+        self.handle(Input::Start);
+        Ok(())
+    }
+
+    /// Ends in order: the core says what is left to say, the session leaves, and everything is remembered.
+    pub(super) async fn finish(&mut self) {
+        let deadline = Instant::now() + LAST_WORK;
+        self.handle(Input::Stopping);
+        self.close_batch();
+        self.release();
+        while self.fault.is_none() && Instant::now() < deadline {
+            if self.is_settled() && self.mail.is_empty() {
+                if self.sessions.is_open() {
+                    self.sessions.close(None);
+                } else if self.sessions.is_none() && self.mailbox.is_empty() {
+                    break;
+                }
+            }
+            self.step(deadline).await;
+        }
+        refuse_all(&self.gateway.link, self.mailbox.close());
+    }
+}
+
+/// Loads a login; patiently, because those who wait for it would otherwise be refused.
+async fn load(gateway: &Gateway, user: &BareJid, mailbox: &Mailbox) -> Result<Box<dyn super::Core>, Over> {
+    let mut wait = Duration::from_millis(250);
+    for _ in 0..ATTEMPTS {
+        match gateway.memory.load(user).await {
+            Ok(loaded) => return Ok((gateway.make)(user.clone(), loaded.map(|loaded| *loaded))),
+            Err(Trouble::Over(words)) => {
+                gateway.alarm.fatal(words);
+                break;
+            }
+            Err(trouble) => tracing::warn!(error = %trouble, "a login cannot be loaded; it is tried again"),
+        }
+        if mailbox.is_stopping() {
+            break;
+        }
+        sleep(wait).await;
+        wait *= 2;
+    }
+    tracing::error!("a login could not be loaded; what waited for it is refused");
+    refuse_all(&gateway.link, mailbox.close());
+    Err(Over)
+}
+
+/// Refuses everything that waited for an actor that will not come.
+pub(super) fn refuse_all(link: &Link, items: Vec<Item>) {
+    let problem = Problem::because(
+        Condition::ResourceConstraint,
+        "The gateway cannot take this at the moment. Please try again in a minute.",
+    );
+    for item in items {
+        if let Item::Stanza(incoming, _) = item
+            && let Some(error) = incoming.error(&problem)
+        {
+            link.answer(error);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! `viaduct check`: everything once, in words.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use viaduct_bridge::{Name, Notebook};
+use viaduct_store::{SealingKey, Store, StoreError};
+
+use super::gateway::bridge;
+use crate::config::{GatewaySettings, NetworkSettings, Settings};
+use crate::link::try_out;
+
+/// How long a server may take to accept a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What has been found out.
+#[derive(Default)]
+struct Report {
+    wrong: usize,
+}
+
+impl Report {
+    fn ok(words: &str) {
+        println!("ok     {words}");
+    }
+
+    fn wrong(&mut self, words: &str) {
+        println!("WRONG  {words}");
+        self.wrong += 1;
+    }
+}
+
+/// Tries everything once.
+pub(super) async fn check(settings: Settings) -> Result<ExitCode> {
+    let mut report = Report::default();
+    let running = check_store(&settings, &mut report).await;
+    for gateway in &settings.gateways {
+        let domain = &gateway.target.domain;
+        match bridge(gateway, &settings.outgoing, Arc::new(NoNotes)) {
+            Ok(_) => {}
+            Err(error) => report.wrong(&error.to_string()),
+        }
+        if running {
+            // A second connection would be refused, or end the first.
+            match connects(&gateway.target.server).await {
+                Ok(()) => Report::ok(&format!(
+                    "{domain}: {} accepts connections; the handshake is not tried while a viaduct runs",
+                    gateway.target.server
+                )),
+                Err(error) => report.wrong(&format!("{domain}: {}: {error}", gateway.target.server)),
+            }
+        } else {
+            match try_out(&gateway.target).await {
+                Ok(()) => Report::ok(&format!("{domain}: the XMPP server at {} lets us in", gateway.target.server)),
+                Err(error) => report.wrong(&format!("{domain}: {error}")),
+            }
+        }
+        for server in servers(gateway) {
+            match connects(&server).await {
+                Ok(()) => Report::ok(&format!("{domain}: the IRC server at {server} accepts connections")),
+                Err(error) => report.wrong(&format!("{domain}: the IRC server at {server} cannot be reached: {error}")),
+            }
+        }
+    }
+    Ok(match report.wrong {
+        0 => ExitCode::SUCCESS,
+        1 => {
+            println!("One thing is wrong.");
+            ExitCode::FAILURE
+        }
+        many => {
+            println!("{many} things are wrong.");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+/// Opens the database. Whether another viaduct is at work on it.
+async fn check_store(settings: &Settings, report: &mut Report) -> bool {
+    let config = &settings.store;
+    let opened = match SealingKey::load_or_create(&config.key_file) {
+        Ok(key) => Store::open(config.clone(), key).await,
+        Err(error) => Err(error),
+    };
+    match opened {
+        Ok(store) => {
+            store.close().await;
+            Report::ok(&format!("{}: the database can be used", config.shown_url()));
+            false
+        }
+        Err(StoreError::InUse { .. }) => {
+            Report::ok(&format!("{}: a viaduct is at work on the database", config.shown_url()));
+            true
+        }
+        Err(error) => {
+            report.wrong(&error.to_string());
+            false
+        }
+    }
+}
+
+/// The servers that the operator has named.
+fn servers(gateway: &GatewaySettings) -> Vec<String> {
+    match &gateway.network {
+        #[cfg(feature = "irc")]
+        NetworkSettings::Irc(config) => {
+            let usual = |tls: bool| if tls { 6697 } else { 6667 };
+            let fixed = config.server.iter().map(|server| {
+                let (host, port) = match config.servers.get(&server.host) {
+                    Some(over) => (
+                        over.host.as_ref().unwrap_or(&server.host),
+                        over.ports.as_ref().and_then(|ports| ports.first().copied()),
+                    ),
+                    None => (&server.host, None),
+                };
+                address(host, port.or(server.port).unwrap_or(usual(server.tls)))
+            });
+            let others = config.servers.iter().filter(|(name, _)| {
+                config.server.as_ref().is_none_or(|fixed| fixed.host != **name)
+            });
+            let others = others.map(|(name, server)| {
+                let port = server.ports.as_ref().and_then(|ports| ports.first().copied());
+                address(server.host.as_ref().unwrap_or(name), port.unwrap_or(usual(server.tls.unwrap_or(true))))
+            });
+            fixed.chain(others).collect()
+        }
+        #[cfg(not(feature = "irc"))]
+        _ => Vec::new(),
+    }
+}
+
+fn address(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+async fn connects(server: &str) -> Result<(), String> {
+    match timeout(PATIENCE, TcpStream::connect(server)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+}
+
+/// A notebook that keeps nothing.
+struct NoNotes;
+
+impl Notebook for NoNotes {
+    fn get(&self, _: &str) -> Option<Name> {
+        None
+    }
+
+    fn put(&self, _: &str, _: &str) {}
+}

@@ -1,0 +1,179 @@
+//! One gateway, put together: its network, its link, its actors.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result, anyhow};
+use jid::BareJid;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use viaduct_bridge::{Bridge, Name, Notebook, Timestamp};
+use viaduct_bridge::outgoing::OutgoingPolicy;
+use viaduct_core::context::{Context, Entropy, IdSource};
+use viaduct_core::effect::{Effects, Input};
+use viaduct_core::login::Login;
+use viaduct_core::records::LoginId;
+use viaduct_store::{LoginSummary, Store};
+
+use super::stored::Stored;
+use crate::actor::{Alarm, Core, Gateway, Router};
+use crate::config::{GatewaySettings, NetworkSettings, Registration};
+use crate::link::{Limits, Link, Room, Supervisor, Upward};
+
+/// How many messages of one user may be unanswered by the network.
+const MAX_PENDING: usize = 4096;
+/// How many logins are read from the record at a time.
+const PAGE: u32 = 500;
+/// The pause between the starts of two logins that have something to go on with.
+const PACE: Duration = Duration::from_millis(5);
+/// The same for all others, which only look whether something is left to be said.
+const SLOW_PACE: Duration = Duration::from_millis(50);
+
+impl Core for Login {
+    fn handle(&mut self, now: Timestamp, input: Input, out: &mut Effects) {
+        Self::handle(self, now, input, out);
+    }
+
+    fn is_idle(&self) -> bool {
+        Self::is_idle(self)
+    }
+}
+
+/// Randomness from the operating system.
+struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn bytes(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).expect("the operating system always has randomness after it has booted");
+        bytes
+    }
+}
+
+/// A gateway at work.
+pub(super) struct Running {
+    pub(super) router: Arc<Router>,
+    pub(super) link: Arc<Link>,
+    pub(super) supervisor: JoinHandle<()>,
+    starter: JoinHandle<()>,
+}
+
+/// What all gateways of a process share.
+pub(super) struct Shared {
+    pub(super) store: Store,
+    pub(super) outgoing: OutgoingPolicy,
+    pub(super) limits: Limits,
+    pub(super) alarm: Arc<dyn Alarm>,
+}
+
+/// Makes the bridge of a network.
+///
+/// # Errors
+/// When its configuration makes no sense.
+pub(super) fn bridge(
+    settings: &GatewaySettings,
+    outgoing: &OutgoingPolicy,
+    notebook: Arc<dyn Notebook>,
+) -> Result<Arc<dyn Bridge>> {
+    match &settings.network {
+        #[cfg(feature = "irc")]
+        NetworkSettings::Irc(config) => {
+            let bridge = viaduct_irc::IrcBridge::new((**config).clone(), outgoing.clone(), notebook)
+                .map_err(|error| anyhow!("gateway.{}.irc: {error}", settings.name))?;
+            Ok(Arc::new(bridge))
+        }
+        #[cfg(not(feature = "irc"))]
+        _ => Err(anyhow!("gateway.{}: no network; {outgoing:?} {}", settings.name, notebook.get("").is_some())),
+    }
+}
+
+/// Starts a gateway.
+pub(super) fn start(settings: &GatewaySettings, shared: &Shared) -> Result<Running> {
+    let domain = Name::from(settings.target.domain.as_str());
+    let notebook = shared.store.notebook();
+    let occupant_secret = occupant_secret(&*notebook, &domain)?;
+    let bridge = bridge(settings, &shared.outgoing, notebook)?;
+    let registration_required = match settings.registration {
+        Some(registration) => registration == Registration::Required,
+        None => !bridge.capabilities().guests,
+    };
+    let ctx = Arc::new(Context {
+        domain: domain.clone(),
+        bridge,
+        access: settings.access.clone(),
+        registration_required,
+        ids: IdSource::new(shared.store.highest_id(), Timestamp::from_system(SystemTime::now())),
+        entropy: Box::new(SystemEntropy),
+        occupant_secret,
+        version: env!("CARGO_PKG_VERSION"),
+        history_default: settings.history,
+        max_pending: MAX_PENDING,
+    });
+    let link = Arc::new(Link::new(domain.clone(), Room::default()));
+    let make_ctx = Arc::clone(&ctx);
+    let gateway = Arc::new(Gateway {
+        ctx,
+        link: Arc::clone(&link),
+        memory: Arc::new(Stored { store: shared.store.clone(), gateway: domain.clone() }),
+        make: Box::new(move |user, loaded| Box::new(Login::new(Arc::clone(&make_ctx), user, loaded))),
+        alarm: Arc::clone(&shared.alarm),
+    });
+    let router = Router::new(gateway);
+    let supervisor = Supervisor::new(settings.target.clone(), shared.limits);
+    let supervisor = tokio::spawn(supervisor.run(Arc::clone(&link), Arc::clone(&router) as Arc<dyn Upward>));
+    let starter = tokio::spawn(start_logins(shared.store.clone(), domain, Arc::clone(&router)));
+    Ok(Running { router, link, supervisor, starter })
+}
+
+impl Running {
+    /// No login is started any more by itself.
+    pub(super) fn stop_starting(&self) {
+        self.starter.abort();
+    }
+}
+
+/// Starts the logins that have something to go on with, and then looks after all others once.
+async fn start_logins(store: Store, gateway: Name, router: Arc<Router>) {
+    let busy = |login: &LoginSummary| login.has_joined || (login.has_account && login.stay_connected);
+    for first in [true, false] {
+        let mut after = LoginId(0);
+        loop {
+            let page = match store.logins(&gateway, after, PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::error!(%gateway, %error, "the logins cannot be read; it is tried again");
+                    sleep(Duration::from_secs(5)).await;
+                    continue;
+                }
+            };
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            for login in page.iter().filter(|login| busy(login) == first) {
+                if let Ok(user) = BareJid::new(&login.user) {
+                    router.start(&user);
+                }
+                sleep(if first { PACE } else { SLOW_PACE }).await;
+            }
+        }
+        if first {
+            tracing::info!(%gateway, logins = router.actors(), "logins that were at work are at work again");
+            router.complete();
+        }
+    }
+}
+
+/// The secret of a gateway's occupant-ids: made once, and kept.
+fn occupant_secret(notebook: &dyn Notebook, domain: &str) -> Result<[u8; 32]> {
+    let key = format!("viaduct.occupant-secret.{domain}");
+    if let Some(text) = notebook.get(&key) {
+        let mut secret = [0; 32];
+        let digits = |at: usize| text.get(2 * at..2 * at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let read = secret.iter_mut().enumerate().try_for_each(|(at, byte)| digits(at).map(|digit| *byte = digit));
+        return read.map(|()| secret).with_context(|| format!("the note {key} in the database is damaged"));
+    }
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|error| anyhow!("the system gives no random bytes: {error}"))?;
+    let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    notebook.put(&key, &text);
+    Ok(secret)
+}

@@ -1,0 +1,12 @@
+//! The program: its commands, and how it starts and ends.
+
+mod check;
+mod cli;
+mod gateway;
+mod logs;
+mod run;
+mod signals;
+mod stored;
+
+pub use cli::{Cli, main};
+pub use logs::LogFormat;

@@ -1,0 +1,88 @@
+//! `viaduct run`: from the first line of the log to the last.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use futures::future::join_all;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use viaduct_store::{SealingKey, Store};
+
+use super::gateway::{self, Running, Shared};
+use super::signals::{Signals, tell_systemd};
+use crate::actor::Alarm;
+use crate::config::Settings;
+
+/// How long the logins may take to end.
+const LOGINS: Duration = Duration::from_millis(3700);
+/// How long the store may take after that.
+const STORE: Duration = Duration::from_millis(700);
+/// How long the links may take after that.
+const LINKS: Duration = Duration::from_millis(500);
+
+/// Passes the word on that the process cannot go on.
+struct Bell(mpsc::Sender<String>);
+
+impl Alarm for Bell {
+    fn fatal(&self, words: String) {
+        // One is enough.
+        let _ = self.0.try_send(words);
+    }
+}
+
+/// Runs the gateways until a signal comes.
+pub(super) async fn run(settings: Settings) -> Result<ExitCode> {
+    let mut signals = Signals::new().context("signals cannot be received")?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "viaduct starts");
+    let key = SealingKey::load_or_create(&settings.store.key_file)?;
+    let store = Store::open(settings.store.clone(), key).await?;
+    let (bell, mut rung) = mpsc::channel(1);
+    let shared = Shared {
+        store: store.clone(),
+        outgoing: settings.outgoing.clone(),
+        limits: settings.limits,
+        alarm: Arc::new(Bell(bell)),
+    };
+    let gateways = settings.gateways.iter().map(|settings| gateway::start(settings, &shared));
+    let gateways: Vec<Running> = gateways.collect::<Result<_>>()?;
+    tell_systemd("READY=1");
+
+    let code = tokio::select! {
+        signal = signals.next() => {
+            tracing::info!(signal, "stopping");
+            ExitCode::SUCCESS
+        }
+        Some(words) = rung.recv() => {
+            tracing::error!("viaduct cannot go on: {words}");
+            ExitCode::FAILURE
+        }
+    };
+    tell_systemd("STOPPING=1");
+    tokio::select! {
+        () = stop(&store, gateways) => tracing::info!("stopped"),
+        signal = signals.next() => {
+            tracing::warn!(signal, "stopping at once");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    Ok(code)
+}
+
+/// Ends everything in order: the logins leave their networks, the store keeps what they said, the streams close.
+async fn stop(store: &Store, gateways: Vec<Running>) {
+    join_all(gateways.iter().map(|gateway| {
+        gateway.stop_starting();
+        gateway.router.stop(LOGINS)
+    }))
+    .await;
+    if timeout(STORE, store.close()).await.is_err() {
+        tracing::error!("the database did not take everything in time");
+    }
+    let links = gateways.into_iter().map(|gateway| async move {
+        gateway.link.close();
+        let _ = timeout(LINKS, gateway.supervisor).await;
+    });
+    join_all(links).await;
+}

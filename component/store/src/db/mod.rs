@@ -1,0 +1,182 @@
+//! The two databases behind one face. Everything above speaks SQL text that both accept, [`Value`]s and [`Row`]s; what
+//! differs between SQLite and PostgreSQL is in this folder: connecting, binding, and how many rows are passed to one
+//! statement ([`bulk`]).
+
+pub(crate) mod bulk;
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+mod value;
+
+use futures::TryStreamExt as _;
+use sqlx::{Executor as _, PgConnection, PgPool, SqliteConnection, SqlitePool};
+
+pub(crate) use bulk::{Bulk, Kind, Load};
+pub(crate) use value::{Row, Value};
+
+/// Connections that read.
+#[derive(Clone, Debug)]
+pub(crate) enum Reader {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+impl Reader {
+    /// Runs a query; `$1`, `$2`… are the values.
+    pub(crate) async fn fetch(&self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>, sqlx::Error> {
+        match self {
+            Self::Sqlite(pool) => {
+                let query = sqlx::query_with(sql, sqlite::arguments(values)?);
+                pool.fetch(query).map_ok(Row::Sqlite).try_collect().await
+            }
+            Self::Postgres(pool) => {
+                let query = sqlx::query_with(sql, postgres::arguments(values)?);
+                pool.fetch(query).map_ok(Row::Postgres).try_collect().await
+            }
+        }
+    }
+
+    /// Runs a query over many rows of input.
+    pub(crate) async fn fetch_bulk(&self, load: &Load) -> Result<Vec<Row>, sqlx::Error> {
+        let mut rows = Vec::new();
+        match self {
+            Self::Sqlite(pool) => {
+                for (sql, arguments) in sqlite::statements(load)? {
+                    let query = sqlx::query_with(sql, arguments);
+                    rows.extend(pool.fetch_all(query).await?.into_iter().map(Row::Sqlite));
+                }
+            }
+            Self::Postgres(pool) => {
+                let query = sqlx::query_with(postgres::text(load.bulk), postgres::columns(load)?);
+                rows.extend(pool.fetch_all(query).await?.into_iter().map(Row::Postgres));
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Closes all connections.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite(pool) => pool.close().await,
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// The connection that writes.
+#[derive(Debug)]
+pub(crate) enum Conn {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Conn {
+    /// Runs a query; `$1`, `$2`… are the values.
+    pub(crate) async fn fetch(
+        &mut self,
+        sql: &'static str,
+        values: &[Value],
+    ) -> Result<Vec<Row>, sqlx::Error> {
+        match self {
+            Self::Sqlite(conn) => {
+                let query = sqlx::query_with(sql, sqlite::arguments(values)?);
+                conn.fetch(query).map_ok(Row::Sqlite).try_collect().await
+            }
+            Self::Postgres(conn) => {
+                let query = sqlx::query_with(sql, postgres::arguments(values)?);
+                conn.fetch(query).map_ok(Row::Postgres).try_collect().await
+            }
+        }
+    }
+
+    /// Runs a statement and says how many rows it changed.
+    pub(crate) async fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64, sqlx::Error> {
+        match self {
+            Self::Sqlite(conn) => {
+                let query = sqlx::query_with(sql, sqlite::arguments(values)?);
+                Ok(conn.execute(query).await?.rows_affected())
+            }
+            Self::Postgres(conn) => {
+                let query = sqlx::query_with(sql, postgres::arguments(values)?);
+                Ok(conn.execute(query).await?.rows_affected())
+            }
+        }
+    }
+
+    /// Runs a query over many rows of input.
+    pub(crate) async fn fetch_bulk(&mut self, load: &Load) -> Result<Vec<Row>, sqlx::Error> {
+        let mut rows = Vec::new();
+        match self {
+            Self::Sqlite(conn) => {
+                for (sql, arguments) in sqlite::statements(load)? {
+                    let query = sqlx::query_with(sql, arguments);
+                    rows.extend(conn.fetch_all(query).await?.into_iter().map(Row::Sqlite));
+                }
+            }
+            Self::Postgres(conn) => {
+                let query = sqlx::query_with(postgres::text(load.bulk), postgres::columns(load)?);
+                rows.extend(conn.fetch_all(query).await?.into_iter().map(Row::Postgres));
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Runs statements one after the other, each over many rows of input.
+    pub(crate) async fn run(&mut self, loads: &[Load]) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(conn) => sqlite::run(conn, loads).await,
+            Self::Postgres(conn) => {
+                for load in loads.iter().filter(|load| !load.is_empty()) {
+                    let query = sqlx::query_with(postgres::text(load.bulk), postgres::columns(load)?);
+                    conn.execute(query).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Begins a transaction with one statement and says how many rows it changed.
+    pub(crate) async fn begin(&mut self, sql: &'static str, values: &[Value]) -> Result<u64, sqlx::Error> {
+        match self {
+            // At once with the lock for writing, so that nothing later in it can be refused for want of it.
+            Self::Sqlite(conn) => {
+                conn.execute("BEGIN IMMEDIATE").await?;
+            }
+            Self::Postgres(conn) => {
+                conn.execute("BEGIN").await?;
+            }
+        }
+        self.execute(sql, values).await
+    }
+
+    /// Commits what was begun.
+    pub(crate) async fn commit(&mut self) -> Result<(), sqlx::Error> {
+        self.simple("COMMIT").await
+    }
+
+    /// Undoes what was begun, if anything was.
+    pub(crate) async fn rollback(&mut self) -> Result<(), sqlx::Error> {
+        match self.simple("ROLLBACK").await {
+            // SQLite has undone it by itself after some errors, and then says that there is nothing to undo.
+            Err(sqlx::Error::Database(error)) if error.message().contains("no transaction is active") => {
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn simple(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(conn) => conn.execute(sql).await.map(drop),
+            Self::Postgres(conn) => conn.execute(sql).await.map(drop),
+        }
+    }
+
+    /// Closes the connection.
+    pub(crate) async fn close(self) -> Result<(), sqlx::Error> {
+        use sqlx::Connection as _;
+        match self {
+            Self::Sqlite(conn) => conn.close().await,
+            Self::Postgres(conn) => conn.close().await,
+        }
+    }
+}

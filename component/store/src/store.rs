@@ -1,0 +1,264 @@
+//! The store itself: opening, writing, reading, closing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use viaduct_bridge::{Name, Notebook, Timestamp};
+use viaduct_core::records::{
+    ArchivePage, ArchiveQuery, LoadedLogin, LoginId, MessageRecord, PortalId, Position, Write,
+};
+
+use crate::config::StoreConfig;
+use crate::connection::{Home, cannot_open};
+use crate::db::{Conn, Reader};
+use crate::error::{ArchiveReadError, StoreError};
+use crate::migrations;
+use crate::notebook::{self, Notes};
+use crate::read::{archive, login, message};
+use crate::seal::{Place, SealingKey};
+use crate::write::statements::{KEY_CHECK, LAST_SAID, SET_KEY_CHECK, TAKE_EPOCH};
+use crate::write::{CommitTicket, Interner, Lane, Queue, QueueFull, Standing, Writer, standing};
+
+/// What the key check holds when it is opened.
+const KEY_CHECK_TEXT: &[u8] = b"viaduct";
+
+/// What viaduct remembers. Cheap to clone; all clones are the same store.
+#[derive(Clone, Debug)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    queue: Queue,
+    reader: Reader,
+    key: SealingKey,
+    notes: Arc<Notes>,
+    highest: i64,
+    /// One turn for queries that look at many messages.
+    scans: Semaphore,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Store {
+    /// Opens the database, brings its tables up to date and takes it over. Needs a tokio runtime, in which the writer
+    /// runs from then on.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, is in use by another copy of the gateway, belongs to a newer version, or was
+    /// sealed with another key.
+    pub async fn open(config: StoreConfig, key: SealingKey) -> Result<Self, StoreError> {
+        let (home, mut conn) = Home::open(&config).await?;
+        migrations::run(&mut conn, &config.shown_url()).await?;
+        check_key(&mut conn, &config, &key).await?;
+        let opened = take_over(&mut conn)
+            .await
+            .map_err(|error| cannot_open(&config, &error))?;
+
+        let reader = home.readers();
+        let notes = Arc::new(Notes::new(opened.notes));
+        let (queue, requests) = Queue::new();
+        let writer = Writer {
+            home,
+            conn: Some(conn),
+            standing: opened.standing,
+            interner: Interner::new(opened.last_said + 1),
+            key: key.clone(),
+            notes: Arc::clone(&notes),
+            requests,
+            troubled: false,
+        };
+        Ok(Self(Arc::new(Inner {
+            queue,
+            reader,
+            key,
+            notes,
+            highest: opened.standing.highest,
+            scans: Semaphore::new(1),
+            writer: Mutex::new(Some(tokio::spawn(writer.work()))),
+        })))
+    }
+
+    /// Brings the tables up to date and does nothing else.
+    ///
+    /// # Errors
+    /// As [`Store::open`], but the sealing key is not needed.
+    pub async fn migrate(config: &StoreConfig) -> Result<(), StoreError> {
+        let (_lock, mut conn) = Home::open(config).await?;
+        migrations::run(&mut conn, &config.shown_url()).await?;
+        conn.close().await.map_err(|error| cannot_open(config, &error))
+    }
+
+    /// Commits what was handed in, then lets the database go. Whatever is written later fails.
+    pub async fn close(&self) {
+        self.0.notes.close();
+        let writer = self
+            .0
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(writer) = writer
+            && let Err(error) = writer.await
+        {
+            tracing::error!(%error, "the writer of the database ended before its time");
+        }
+        self.0.reader.close().await;
+    }
+
+    /// The highest id that a login, a portal or a message in the outbox ever had, also if it is long forgotten.
+    #[must_use]
+    pub fn highest_id(&self) -> i64 {
+        self.0.highest
+    }
+
+    /// A lane for the writes of one actor.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        Lane::new(self.0.queue.clone())
+    }
+
+    /// Hands in writes that belong together and to no lane; else as [`Lane::write`].
+    pub async fn write(&self, writes: Vec<Write>) -> CommitTicket {
+        self.0.queue.write(writes, None).await
+    }
+
+    /// Hands in writes if there is room for them; else as [`Lane::try_write`].
+    ///
+    /// # Errors
+    /// Gives them back if there is none.
+    pub fn try_write(&self, writes: Vec<Write>) -> Result<CommitTicket, QueueFull> {
+        self.0.queue.try_write(writes, None)
+    }
+
+    /// The notebook of the bridges.
+    #[must_use]
+    pub fn notebook(&self) -> Arc<dyn Notebook> {
+        Arc::clone(&self.0.notes) as Arc<dyn Notebook>
+    }
+
+    /// Up to `limit` users of a gateway, by id, from the one after the given id on (`LoginId(0)` to begin with).
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn logins(
+        &self,
+        gateway: &str,
+        after: LoginId,
+        limit: u32,
+    ) -> Result<Vec<login::LoginSummary>, StoreError> {
+        Ok(login::summaries(&self.0.reader, gateway, after, limit).await?)
+    }
+
+    /// Everything about one user of a gateway.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn load_login(&self, gateway: &Name, user: &Name) -> Result<Option<LoadedLogin>, StoreError> {
+        login::load(&self.0.reader, &self.0.key, gateway, user).await
+    }
+
+    /// A page of an archive.
+    ///
+    /// # Errors
+    /// When an archive id in the query names nothing, or the database cannot be read.
+    pub async fn archive_page(&self, query: &ArchiveQuery) -> Result<ArchivePage, ArchiveReadError> {
+        archive::page(&self.0.reader, &self.0.scans, query).await
+    }
+
+    /// Messages after one position and up to another, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn replay(
+        &self,
+        portal: PortalId,
+        after: Position,
+        upto: Position,
+        limit: u32,
+    ) -> Result<Vec<MessageRecord>, StoreError> {
+        Ok(message::replay(&self.0.reader, portal, after, upto, limit).await?)
+    }
+
+    /// The newest messages up to a position, in order: at most `limit`, and none from before `since`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn history(
+        &self,
+        portal: PortalId,
+        upto: Position,
+        limit: u32,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<MessageRecord>, StoreError> {
+        Ok(message::history(&self.0.reader, portal, upto, limit, since).await?)
+    }
+
+    /// The message with this archive id.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn find(
+        &self,
+        portal: PortalId,
+        archive_id: &str,
+    ) -> Result<Option<MessageRecord>, StoreError> {
+        Ok(message::find(&self.0.reader, portal, archive_id).await?)
+    }
+}
+
+/// Notices a wrong key before anything is read or written with it.
+async fn check_key(conn: &mut Conn, config: &StoreConfig, key: &SealingKey) -> Result<(), StoreError> {
+    let failed = |error: sqlx::Error| cannot_open(config, &error);
+    let sealed = key
+        .seal(&Place::Check, KEY_CHECK_TEXT)
+        .map_err(|error| StoreError::Open {
+            database: config.shown_url(),
+            reason: format!("the system gives no random bytes ({error})"),
+        })?;
+    conn.execute(SET_KEY_CHECK, &[sealed.into()])
+        .await
+        .map_err(failed)?;
+    let rows = conn.fetch(KEY_CHECK, &[]).await.map_err(failed)?;
+    let sealed = rows
+        .first()
+        .ok_or(sqlx::Error::RowNotFound)
+        .and_then(|row| row.bytes(0))
+        .map_err(failed)?;
+    match key.open(&Place::Check, &sealed) {
+        Ok(text) if **text == *KEY_CHECK_TEXT => Ok(()),
+        _ => Err(StoreError::WrongKey {
+            database: config.shown_url(),
+            key_file: config.key_file.clone(),
+        }),
+    }
+}
+
+struct Opened {
+    standing: Standing,
+    last_said: i64,
+    notes: HashMap<Name, Name>,
+}
+
+async fn take_over(conn: &mut Conn) -> Result<Opened, sqlx::Error> {
+    conn.execute(TAKE_EPOCH, &[]).await?;
+    let standing = standing(conn).await?;
+    let rows = conn.fetch(LAST_SAID, &[]).await?;
+    let last_said = rows
+        .first()
+        .ok_or(sqlx::Error::RowNotFound)?
+        .maybe_int(0)?
+        .unwrap_or(0);
+    let mut notes = HashMap::new();
+    for row in conn
+        .fetch(notebook::LOAD, &[notebook::LOAD_AT_MOST.into()])
+        .await?
+    {
+        notes.insert(row.text(0)?, row.text(1)?);
+    }
+    Ok(Opened {
+        standing,
+        last_said,
+        notes,
+    })
+}

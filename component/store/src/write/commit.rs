@@ -1,0 +1,144 @@
+//! One transaction: the right to write is checked, statements run, some of what was given up is erased.
+
+use std::collections::{HashMap, HashSet};
+
+use super::intern::Interner;
+use super::plan::Plan;
+use super::statements::{ALL_ERASED, BEGIN, EPOCH, ERASABLE, ERASE, UNSEEN, VIEWS};
+use crate::db::{Conn, Load};
+use crate::error::{Fault, fault, in_words};
+
+/// How many messages are erased with one commit.
+const ERASE_AT_ONCE: i64 = 1000;
+
+/// What this opening of the database has done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Standing {
+    /// Which opening this is.
+    pub(crate) epoch: i64,
+    /// The last commit.
+    pub(crate) batch: i64,
+    /// The highest id that was ever written.
+    pub(crate) highest: i64,
+    /// Whether there may be something to erase.
+    pub(crate) erasing: bool,
+}
+
+/// What the database says about its last opening.
+pub(crate) async fn standing(conn: &mut Conn) -> Result<Standing, sqlx::Error> {
+    let rows = conn.fetch(EPOCH, &[]).await?;
+    let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    Ok(Standing {
+        epoch: row.int(0)?,
+        batch: row.int(1)?,
+        highest: row.int(2)?,
+        erasing: row.int(3)? > 0,
+    })
+}
+
+/// A transaction that did not come to its end.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) error: sqlx::Error,
+    /// Whether the database had been told to commit, so that a lost connection leaves the outcome open.
+    pub(crate) committing: bool,
+}
+
+/// How a transaction ended, where the database made no difficulty.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Committed {
+    Yes(Standing),
+    /// Another opening has the database now.
+    Superseded,
+}
+
+/// Runs a transaction. After an error it has been undone, as far as the connection still works.
+pub(crate) async fn run(
+    conn: &mut Conn,
+    plan: &Plan,
+    standing: Standing,
+    interner: &mut Interner,
+) -> Result<Committed, Broken> {
+    let mut gone = HashSet::new();
+    let mut committing = false;
+    match attempt(conn, plan, standing, &mut gone, &mut committing).await {
+        Ok(Some(next)) => {
+            interner.forget(&gone);
+            Ok(Committed::Yes(next))
+        }
+        Ok(None) => {
+            undo(conn).await;
+            Ok(Committed::Superseded)
+        }
+        Err(error) => {
+            if fault(&error) != Fault::Lost {
+                undo(conn).await;
+            }
+            Err(Broken { error, committing })
+        }
+    }
+}
+
+async fn undo(conn: &mut Conn) {
+    if let Err(error) = conn.rollback().await {
+        tracing::warn!(
+            error = in_words(&error),
+            "a failed transaction could not be undone"
+        );
+    }
+}
+
+async fn attempt(
+    conn: &mut Conn,
+    plan: &Plan,
+    standing: Standing,
+    gone: &mut HashSet<i64>,
+    committing: &mut bool,
+) -> Result<Option<Standing>, sqlx::Error> {
+    let mut next = Standing {
+        batch: standing.batch + 1,
+        highest: standing.highest.max(plan.highest),
+        erasing: standing.erasing || plan.erases,
+        ..standing
+    };
+    let values = [next.batch.into(), next.highest.into(), next.epoch.into()];
+    if conn.begin(BEGIN, &values).await? != 1 {
+        return Ok(None);
+    }
+    conn.run(&plan.loads).await?;
+    if next.erasing {
+        next.erasing = erase(conn, gone).await?;
+    }
+    *committing = true;
+    conn.commit().await?;
+    Ok(Some(next))
+}
+
+/// Erases some of what is to go, and says whether there is more.
+async fn erase(conn: &mut Conn, gone: &mut HashSet<i64>) -> Result<bool, sqlx::Error> {
+    let rows = conn.fetch(ERASABLE, &[ERASE_AT_ONCE.into()]).await?;
+    let mut less: HashMap<i64, i64> = HashMap::new();
+    let mut upto: HashMap<i64, i64> = HashMap::new();
+    for row in &rows {
+        upto.insert(row.int(0)?, row.int(1)?);
+        *less.entry(row.int(2)?).or_default() -= 1;
+    }
+    let mut views = Load::new(&VIEWS);
+    let unseen = Load::of(&UNSEEN, less.keys().copied());
+    for (said, less) in less {
+        views.push([said.into(), less.into()]);
+    }
+    let mut messages = Load::new(&ERASE);
+    for (portal, upto) in upto {
+        messages.push([portal.into(), upto.into()]);
+    }
+    conn.run(&[views, messages]).await?;
+    for row in conn.fetch_bulk(&unseen).await? {
+        gone.insert(row.int(0)?);
+    }
+    let more = i64::try_from(rows.len()) == Ok(ERASE_AT_ONCE);
+    if !more {
+        conn.execute(ALL_ERASED, &[]).await?;
+    }
+    Ok(more)
+}

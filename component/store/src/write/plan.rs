@@ -1,0 +1,291 @@
+//! Planning: from merged writes to the statements of a transaction.
+
+use std::collections::{HashMap, HashSet};
+
+use viaduct_bridge::{Account, Name, TransactionId};
+use viaduct_core::records::{
+    LoginId, LoginRecord, MessageRecord, OutboxRecord, PortalId, PortalRecord, Position, Write,
+};
+
+use super::intern::{Interned, Interner};
+use super::segment::{Pending, Presence, Segment, Shown, highest_id};
+use super::statements::{
+    CURSORS, DIRECT_CURSORS, FORGOTTEN, FORGOTTEN_ERASED, JOINED, LEFT, LOGINS, MESSAGES, NOTES, OUTBOX,
+    PORTALS, PRUNED, PRUNED_ERASED, SAID, SETTLED, SHOWN, SHOWN_CLEARED, VIEWS,
+};
+use crate::db::{Load, Value};
+use crate::error::CommitError;
+use crate::seal::{Place, SealingKey};
+use crate::stored::{account_to_json, content_to_json, recipient_to_columns};
+
+/// The longest network id of a message that is taken: an index of PostgreSQL holds no more than 2,700 bytes.
+const MAX_REMOTE_BYTES: usize = 1000;
+
+/// What is to be done in one transaction.
+#[derive(Default, Debug)]
+pub(crate) struct Plan {
+    pub(crate) loads: Vec<Load>,
+    /// Rows of content that come into being; if the transaction fails, they have not.
+    pub(crate) new_said: HashSet<i64>,
+    /// The highest id that is written.
+    pub(crate) highest: i64,
+    /// Whether something is to be erased.
+    pub(crate) erases: bool,
+}
+
+impl Plan {
+    /// Plans these writes.
+    pub(crate) fn new<'a>(
+        writes: impl Iterator<Item = &'a Write> + Clone,
+        interner: &mut Interner,
+        key: &SealingKey,
+    ) -> Result<Self, CommitError> {
+        let mut plan = Self {
+            highest: writes.clone().map(highest_id).max().unwrap_or(0),
+            ..Self::default()
+        };
+        for segment in Segment::merge(writes) {
+            if let Err(error) = plan.segment(segment, interner, key) {
+                interner.forget(&plan.new_said);
+                return Err(error);
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Whether there is nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.loads.iter().all(Load::is_empty)
+    }
+
+    /// Adds what was noted.
+    pub(crate) fn notes(&mut self, notes: &[(Name, Name)]) {
+        let mut load = Load::new(&NOTES);
+        for (key, value) in notes {
+            load.push([key.into(), value.into()]);
+        }
+        self.loads.push(load);
+    }
+
+    fn segment(
+        &mut self,
+        segment: Segment<'_>,
+        interner: &mut Interner,
+        key: &SealingKey,
+    ) -> Result<(), CommitError> {
+        self.logins(&segment, key)?;
+        self.portals(&segment, key)?;
+        self.messages(segment.messages, interner)?;
+        self.joined(&segment.joined);
+        self.shown(&segment.shown);
+        self.outbox(&segment.outbox);
+        self.goes(&segment.pruned, &segment.forgotten);
+        Ok(())
+    }
+
+    fn logins(&mut self, segment: &Segment<'_>, key: &SealingKey) -> Result<(), CommitError> {
+        let mut load = Load::new(&LOGINS);
+        for login in segment.logins.values() {
+            let account = login
+                .account
+                .as_ref()
+                .map(|account| sealed_account(login, account, key))
+                .transpose()?;
+            load.push([
+                login.id.0.into(),
+                (&login.gateway).into(),
+                (&login.user).into(),
+                account.into(),
+                i64::from(login.preferences.stay_connected).into(),
+            ]);
+        }
+        self.loads.push(load);
+        Ok(())
+    }
+
+    fn portals(&mut self, segment: &Segment<'_>, key: &SealingKey) -> Result<(), CommitError> {
+        let mut load = Load::new(&PORTALS);
+        for portal in segment.portals.values() {
+            load.push(portal_row(portal, key)?);
+        }
+        self.loads.push(load);
+        Ok(())
+    }
+
+    fn messages(
+        &mut self,
+        mut messages: Vec<&MessageRecord>,
+        interner: &mut Interner,
+    ) -> Result<(), CommitError> {
+        let mut rows: Vec<(&MessageRecord, i64)> = Vec::with_capacity(messages.len());
+        let mut more: HashMap<i64, i64> = HashMap::new();
+        let mut new: Vec<(i64, &MessageRecord)> = Vec::new();
+        for message in messages.drain(..) {
+            if let Some(remote) = message.remote.as_ref().filter(|id| id.0.len() > MAX_REMOTE_BYTES) {
+                let reason = format!("the network's id of a message has {} bytes", remote.0.len());
+                return Err(CommitError::Refused(reason.into()));
+            }
+            let id = match interner.intern(message) {
+                Interned::Known(id) => id,
+                Interned::New(id) => {
+                    self.new_said.insert(id);
+                    new.push((id, message));
+                    id
+                }
+            };
+            *more.entry(id).or_default() += 1;
+            rows.push((message, id));
+        }
+
+        let mut said = Load::new(&SAID);
+        for (id, message) in new {
+            let content = &message.said;
+            said.push([
+                id.into(),
+                (&content.nick).into(),
+                (&content.occupant).into(),
+                (&content.payload).into(),
+                message.remote.as_ref().map(|id| &id.0).into(),
+                more.remove(&id).unwrap_or(0).into(),
+            ]);
+        }
+        let mut views = Load::new(&VIEWS);
+        for (id, more) in more {
+            views.push([id.into(), more.into()]);
+        }
+        // In the order of the table: neighbours are written together, which halves the cost.
+        rows.sort_unstable_by_key(|(message, _)| (message.portal, message.position));
+        let mut load = Load::new(&MESSAGES);
+        for (message, said) in rows {
+            load.push([
+                message.portal.0.into(),
+                message.position.0.into(),
+                message.at.0.into(),
+                said.into(),
+                i64::from(message.remote.is_some()).into(),
+                message.client_id.as_ref().into(),
+            ]);
+        }
+        self.loads.extend([said, views, load]);
+        Ok(())
+    }
+
+    fn joined(&mut self, joined: &HashMap<(PortalId, &Name), Presence<'_>>) {
+        let mut present = Load::new(&JOINED);
+        let mut left = Load::new(&LEFT);
+        let mut moved = Load::new(&CURSORS);
+        let mut direct = Load::new(&DIRECT_CURSORS);
+        for (&(portal, resource), presence) in joined {
+            let portal = Value::from(portal.0);
+            match presence {
+                Presence::In { record, cursor } => {
+                    present.push([portal, resource.into(), (&record.nick).into(), cursor.0.into()]);
+                }
+                Presence::Moved(cursor) if resource.is_empty() => direct.push([portal, cursor.0.into()]),
+                Presence::Moved(cursor) => moved.push([portal, resource.into(), cursor.0.into()]),
+                Presence::Out => left.push([portal, resource.into()]),
+            }
+        }
+        self.loads.extend([present, left, moved, direct]);
+    }
+
+    fn shown(&mut self, shown: &HashMap<PortalId, Shown<'_>>) {
+        let mut cleared = Load::new(&SHOWN_CLEARED);
+        let mut data = Load::new(&SHOWN);
+        for (portal, shown) in shown {
+            if let Some(snapshot) = shown.snapshot {
+                cleared.push([portal.0.into()]);
+                data.push([portal.0.into(), 0.into(), snapshot.into()]);
+            }
+            for (seq, change) in &shown.changes {
+                data.push([portal.0.into(), (*seq).into(), (*change).into()]);
+            }
+        }
+        self.loads.extend([cleared, data]);
+    }
+
+    fn outbox(&mut self, outbox: &HashMap<(LoginId, TransactionId), Pending<'_>>) {
+        let mut kept = Load::new(&OUTBOX);
+        let mut settled = Load::new(&SETTLED);
+        for ((login, txn), pending) in outbox {
+            match pending {
+                Pending::Kept(record) => kept.push(outbox_row(record)),
+                Pending::Settled => settled.push([login.0.into(), txn.0.into()]),
+            }
+        }
+        self.loads.extend([kept, settled]);
+    }
+
+    fn goes(&mut self, pruned: &HashMap<PortalId, Position>, forgotten: &[LoginId]) {
+        self.erases |= !pruned.is_empty() || !forgotten.is_empty();
+        let mut marks = Load::new(&PRUNED);
+        let mut erased = Load::new(&PRUNED_ERASED);
+        for (portal, upto) in pruned {
+            marks.push([portal.0.into(), upto.0.into()]);
+            erased.push([portal.0.into(), upto.0.into()]);
+        }
+        let logins = || forgotten.iter().map(|login| login.0);
+        self.loads.extend([
+            marks,
+            erased,
+            Load::of(&FORGOTTEN_ERASED, logins()),
+            Load::of(&FORGOTTEN, logins()),
+        ]);
+    }
+}
+
+fn sealed_account(login: &LoginRecord, account: &Account, key: &SealingKey) -> Result<Vec<u8>, CommitError> {
+    let place = Place::Account {
+        gateway: &login.gateway,
+        user: &login.user,
+    };
+    key.seal(&place, &account_to_json(account))
+        .map_err(no_random_bytes)
+}
+
+fn portal_row(portal: &PortalRecord, key: &SealingKey) -> Result<[Value; 11], CommitError> {
+    let (kind, server, name) = recipient_to_columns(&portal.with);
+    let place = Place::RoomKey { portal: portal.id.0 };
+    let room_key = portal
+        .key
+        .as_ref()
+        .map(|secret| {
+            key.seal(&place, secret.reveal().as_bytes())
+                .map_err(no_random_bytes)
+        })
+        .transpose()?;
+    let topic = portal.topic.as_ref();
+    Ok([
+        portal.id.0.into(),
+        portal.login.0.into(),
+        kind.into(),
+        server.into(),
+        name.into(),
+        (&portal.local).into(),
+        (&portal.nick).into(),
+        room_key.into(),
+        topic.map(|topic| &topic.text).into(),
+        topic.and_then(|topic| topic.by.as_ref()).into(),
+        topic.and_then(|topic| topic.at).map(|at| at.0).into(),
+    ])
+}
+
+fn outbox_row(record: &OutboxRecord) -> [Value; 10] {
+    let (kind, server, name) = recipient_to_columns(&record.to);
+    [
+        record.login.0.into(),
+        record.txn.0.into(),
+        kind.into(),
+        server.into(),
+        name.into(),
+        (&record.resource).into(),
+        (&record.addressed).into(),
+        record.client_id.as_ref().into(),
+        (&record.payload).into(),
+        content_to_json(&record.content).into(),
+    ]
+}
+
+fn no_random_bytes(error: getrandom::Error) -> CommitError {
+    CommitError::Unavailable(format!("the system gives no random bytes to seal with ({error})").into())
+}

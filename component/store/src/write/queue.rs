@@ -1,0 +1,131 @@
+//! The queue to the writer: lanes in, tickets out.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use tokio::sync::{mpsc, oneshot};
+use viaduct_core::records::Write;
+
+use crate::error::CommitError;
+
+/// How many requests wait at most, beside those that are being committed.
+const CAPACITY: usize = 1024;
+
+/// What one caller wants committed together.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) writes: Vec<Write>,
+    pub(crate) lane: Option<Arc<AtomicBool>>,
+    pub(crate) done: oneshot::Sender<Result<(), CommitError>>,
+}
+
+impl Request {
+    /// Whether an earlier write of its lane has failed.
+    pub(crate) fn lane_failed(&self) -> bool {
+        self.lane
+            .as_ref()
+            .is_some_and(|failed| failed.load(Ordering::Acquire))
+    }
+
+    /// Tells the caller how it went.
+    pub(crate) fn resolve(self, outcome: Result<(), CommitError>) {
+        if outcome.is_err()
+            && let Some(failed) = &self.lane
+        {
+            failed.store(true, Ordering::Release);
+        }
+        // The caller need not wait for it.
+        let _ = self.done.send(outcome);
+    }
+}
+
+/// Becomes the outcome of a commit.
+///
+/// When it is `Ok`, everything that was written is in the database. When it is an error, nothing of it is.
+#[derive(Debug)]
+#[must_use = "a write may fail"]
+pub struct CommitTicket(oneshot::Receiver<Result<(), CommitError>>);
+
+impl Future for CommitTicket {
+    type Output = Result<(), CommitError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = std::task::ready!(Pin::new(&mut self.0).poll(context));
+        Poll::Ready(outcome.unwrap_or(Err(CommitError::Closed)))
+    }
+}
+
+/// The queue has no room at the moment. Carries what was not taken.
+#[derive(Debug)]
+pub struct QueueFull(pub Vec<Write>);
+
+/// The way to the writer.
+#[derive(Clone, Debug)]
+pub(crate) struct Queue(mpsc::Sender<Request>);
+
+impl Queue {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Request>) {
+        let (sender, receiver) = mpsc::channel(CAPACITY);
+        (Self(sender), receiver)
+    }
+
+    pub(crate) async fn write(&self, writes: Vec<Write>, lane: Option<Arc<AtomicBool>>) -> CommitTicket {
+        let (done, ticket) = oneshot::channel();
+        // If the writer is gone, the sender goes with the request, and the ticket says that the store is closed.
+        let _ = self.0.send(Request { writes, lane, done }).await;
+        CommitTicket(ticket)
+    }
+
+    pub(crate) fn try_write(
+        &self,
+        writes: Vec<Write>,
+        lane: Option<Arc<AtomicBool>>,
+    ) -> Result<CommitTicket, QueueFull> {
+        let (done, ticket) = oneshot::channel();
+        match self.0.try_send(Request { writes, lane, done }) {
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(CommitTicket(ticket)),
+            Err(mpsc::error::TrySendError::Full(request)) => Err(QueueFull(request.writes)),
+        }
+    }
+}
+
+/// The writes of one actor. They are committed in the order in which they are handed in; when one fails, all later ones
+/// of the same lane fail too ([`CommitError::Earlier`]), also those that were queued already. So an actor that runs
+/// ahead of its commits leaves no gap behind: it is rebuilt from the store, with a new lane.
+#[derive(Debug)]
+pub struct Lane {
+    queue: Queue,
+    failed: Arc<AtomicBool>,
+}
+
+impl Lane {
+    pub(crate) fn new(queue: Queue) -> Self {
+        Self {
+            queue,
+            failed: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    /// Hands in writes that belong together. The future ends as soon as they are queued: at once in general, and when
+    /// there is room again if the writer has fallen behind. Dropped before that, it has queued nothing.
+    pub async fn write(&mut self, writes: Vec<Write>) -> CommitTicket {
+        self.queue.write(writes, Some(Arc::clone(&self.failed))).await
+    }
+
+    /// Hands in writes if there is room for them.
+    ///
+    /// # Errors
+    /// Gives them back if there is none. Later writes must not be handed in before these.
+    pub fn try_write(&mut self, writes: Vec<Write>) -> Result<CommitTicket, QueueFull> {
+        self.queue.try_write(writes, Some(Arc::clone(&self.failed)))
+    }
+
+    /// Whether a write has failed, so that all later ones will.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,223 @@
+//! The statements that write, each over many rows of input.
+
+use crate::db::Bulk;
+use crate::db::Kind::{Bytes, Int, Text};
+
+pub(crate) const LOGINS: Bulk = Bulk {
+    columns: &[
+        ("id", Int),
+        ("gateway", Text),
+        ("jid", Text),
+        ("account", Bytes),
+        ("stay_connected", Int),
+    ],
+    then: "INSERT INTO login (id, gateway, jid, account, stay_connected) \
+           SELECT id, gateway, jid, account, stay_connected FROM r WHERE id IS NOT NULL \
+           ON CONFLICT (id) DO UPDATE SET gateway = excluded.gateway, jid = excluded.jid, \
+           account = excluded.account, stay_connected = excluded.stay_connected",
+};
+
+pub(crate) const PORTALS: Bulk = Bulk {
+    columns: &[
+        ("id", Int),
+        ("login", Int),
+        ("kind", Text),
+        ("server", Text),
+        ("name", Text),
+        ("localpart", Text),
+        ("nick", Text),
+        ("room_key", Bytes),
+        ("topic", Text),
+        ("topic_by", Text),
+        ("topic_at", Int),
+    ],
+    then: "INSERT INTO portal (id, login, kind, server, name, localpart, nick, room_key, topic, topic_by, topic_at) \
+           SELECT id, login, kind, server, name, localpart, nick, room_key, topic, topic_by, topic_at \
+           FROM r WHERE id IS NOT NULL \
+           ON CONFLICT (id) DO UPDATE SET login = excluded.login, kind = excluded.kind, server = excluded.server, \
+           name = excluded.name, localpart = excluded.localpart, nick = excluded.nick, \
+           room_key = excluded.room_key, topic = excluded.topic, topic_by = excluded.topic_by, \
+           topic_at = excluded.topic_at",
+};
+
+pub(crate) const JOINED: Bulk = Bulk {
+    columns: &[
+        ("portal", Int),
+        ("resource", Text),
+        ("nick", Text),
+        ("confirmed", Int),
+    ],
+    then: "INSERT INTO joined (portal, resource, nick, confirmed) \
+           SELECT portal, resource, nick, confirmed FROM r WHERE portal IS NOT NULL \
+           ON CONFLICT (portal, resource) DO UPDATE SET nick = excluded.nick, confirmed = excluded.confirmed",
+};
+
+pub(crate) const LEFT: Bulk = Bulk {
+    columns: &[("portal", Int), ("resource", Text)],
+    then: "DELETE FROM joined WHERE (portal, resource) IN (SELECT portal, resource FROM r)",
+};
+
+pub(crate) const CURSORS: Bulk = Bulk {
+    columns: &[("portal", Int), ("resource", Text), ("confirmed", Int)],
+    then: "UPDATE joined SET confirmed = r.confirmed FROM r \
+           WHERE joined.portal = r.portal AND joined.resource = r.resource",
+};
+
+/// The cursor of a direct chat is there as soon as it is set.
+pub(crate) const DIRECT_CURSORS: Bulk = Bulk {
+    columns: &[("portal", Int), ("confirmed", Int)],
+    then: "INSERT INTO joined (portal, resource, nick, confirmed) \
+           SELECT portal, '', '', confirmed FROM r WHERE portal IS NOT NULL \
+           ON CONFLICT (portal, resource) DO UPDATE SET confirmed = excluded.confirmed",
+};
+
+/// Snapshots are on their way: what was there goes.
+pub(crate) const SHOWN_CLEARED: Bulk = Bulk {
+    columns: &[("portal", Int)],
+    then: "DELETE FROM shown WHERE portal IN (SELECT portal FROM r)",
+};
+
+pub(crate) const SHOWN: Bulk = Bulk {
+    columns: &[("portal", Int), ("seq", Int), ("data", Bytes)],
+    then: "INSERT INTO shown (portal, seq, data) SELECT portal, seq, data FROM r WHERE portal IS NOT NULL \
+           ON CONFLICT (portal, seq) DO UPDATE SET data = excluded.data",
+};
+
+pub(crate) const SAID: Bulk = Bulk {
+    columns: &[
+        ("id", Int),
+        ("nick", Text),
+        ("occupant", Text),
+        ("payload", Text),
+        ("remote", Text),
+        ("views", Int),
+    ],
+    then: "INSERT INTO said (id, nick, occupant, payload, remote, views) \
+           SELECT id, nick, occupant, payload, remote, views FROM r WHERE id IS NOT NULL",
+};
+
+/// More messages show what is there (or, with a negative number, fewer do).
+pub(crate) const VIEWS: Bulk = Bulk {
+    columns: &[("id", Int), ("more", Int)],
+    then: "UPDATE said SET views = views + r.more FROM r WHERE said.id = r.id",
+};
+
+/// What no message shows any more.
+pub(crate) const UNSEEN: Bulk = Bulk {
+    columns: &[("id", Int)],
+    then: "DELETE FROM said WHERE id IN (SELECT id FROM r) AND views <= 0 RETURNING id",
+};
+
+/// Without a word on conflicts: a place is taken once, and a second message for it is a fault that must be seen.
+pub(crate) const MESSAGES: Bulk = Bulk {
+    columns: &[
+        ("portal", Int),
+        ("position", Int),
+        ("at", Int),
+        ("said", Int),
+        ("named", Int),
+        ("client_id", Text),
+    ],
+    then: "INSERT INTO message (portal, position, at, said, named, client_id) \
+           SELECT portal, position, at, said, named, client_id FROM r WHERE portal IS NOT NULL",
+};
+
+pub(crate) const OUTBOX: Bulk = Bulk {
+    columns: &[
+        ("login", Int),
+        ("txn", Int),
+        ("kind", Text),
+        ("server", Text),
+        ("name", Text),
+        ("resource", Text),
+        ("addressed", Text),
+        ("client_id", Text),
+        ("payload", Text),
+        ("content", Text),
+    ],
+    then: "INSERT INTO outbox (login, txn, kind, server, name, resource, addressed, client_id, payload, content) \
+           SELECT login, txn, kind, server, name, resource, addressed, client_id, payload, content \
+           FROM r WHERE login IS NOT NULL \
+           ON CONFLICT (login, txn) DO UPDATE SET kind = excluded.kind, server = excluded.server, \
+           name = excluded.name, resource = excluded.resource, addressed = excluded.addressed, \
+           client_id = excluded.client_id, payload = excluded.payload, content = excluded.content",
+};
+
+pub(crate) const SETTLED: Bulk = Bulk {
+    columns: &[("login", Int), ("txn", Int)],
+    then: "DELETE FROM outbox WHERE (login, txn) IN (SELECT login, txn FROM r)",
+};
+
+/// The last message that is given up, and its time. Bounded by what is there: what comes later is not meant.
+pub(crate) const PRUNED: Bulk = Bulk {
+    columns: &[("portal", Int), ("upto", Int)],
+    then: "UPDATE portal SET \
+           pruned = (SELECT max(m.position) FROM message m WHERE m.portal = r.portal AND m.position <= r.upto), \
+           pruned_at = (SELECT m.at FROM message m WHERE m.portal = r.portal AND m.position <= r.upto \
+                        ORDER BY m.position DESC LIMIT 1) \
+           FROM r WHERE portal.id = r.portal \
+           AND EXISTS (SELECT 1 FROM message m WHERE m.portal = r.portal AND m.position <= r.upto)",
+};
+
+/// The messages that were given up are to be erased.
+pub(crate) const PRUNED_ERASED: Bulk = Bulk {
+    columns: &[("portal", Int), ("upto", Int)],
+    then: "INSERT INTO erased (portal, upto) \
+           SELECT p.id, p.pruned FROM portal p JOIN r ON r.portal = p.id WHERE p.pruned IS NOT NULL \
+           ON CONFLICT (portal) DO UPDATE SET upto = excluded.upto",
+};
+
+/// All messages of these logins are to be erased.
+pub(crate) const FORGOTTEN_ERASED: Bulk = Bulk {
+    columns: &[("login", Int)],
+    then: "INSERT INTO erased (portal, upto) \
+           SELECT p.id, 9223372036854775807 FROM portal p JOIN r ON r.login = p.login WHERE true \
+           ON CONFLICT (portal) DO UPDATE SET upto = excluded.upto",
+};
+
+/// Portals, joined resources, what they were shown, and the outbox go with their login.
+pub(crate) const FORGOTTEN: Bulk = Bulk {
+    columns: &[("login", Int)],
+    then: "DELETE FROM login WHERE id IN (SELECT login FROM r)",
+};
+
+/// Messages that are to be erased, oldest first, so that what is left of an archive has no gap.
+pub(crate) const ERASABLE: &str = "SELECT m.portal, m.position, m.said FROM erased e \
+     JOIN message m ON m.portal = e.portal AND m.position <= e.upto \
+     ORDER BY m.portal, m.position LIMIT $1";
+
+pub(crate) const ERASE: Bulk = Bulk {
+    columns: &[("portal", Int), ("upto", Int)],
+    then: "DELETE FROM message WHERE (portal, position) IN \
+           (SELECT m.portal, m.position FROM r JOIN message m ON m.portal = r.portal AND m.position <= r.upto)",
+};
+
+/// Nothing is left to be erased.
+pub(crate) const ALL_ERASED: &str = "DELETE FROM erased";
+
+pub(crate) const NOTES: Bulk = Bulk {
+    columns: &[("key", Text), ("value", Text)],
+    then: "INSERT INTO notebook (key, value) SELECT key, value FROM r WHERE key IS NOT NULL \
+           ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+};
+
+/// Every commit asks whether this opening still has the database. The row is written, so that in PostgreSQL a
+/// successor waits for the commit.
+pub(crate) const BEGIN: &str = "UPDATE epoch SET batch = $1, highest = $2 WHERE id = 1 AND epoch = $3";
+
+/// What the database says about its last opening: which it was, its last commit, the highest id that was ever written,
+/// and whether something is still to be erased.
+pub(crate) const EPOCH: &str =
+    "SELECT epoch, batch, highest, (SELECT count(*) FROM erased) FROM epoch WHERE id = 1";
+
+/// Takes the database over.
+pub(crate) const TAKE_EPOCH: &str = "UPDATE epoch SET epoch = epoch + 1, batch = 0 WHERE id = 1";
+
+/// What a right key opens.
+pub(crate) const KEY_CHECK: &str = "SELECT key_check FROM epoch WHERE id = 1";
+
+/// Says what a right key opens, once and for all.
+pub(crate) const SET_KEY_CHECK: &str = "UPDATE epoch SET key_check = $1 WHERE id = 1 AND key_check IS NULL";
+
+/// The highest id of a row of content.
+pub(crate) const LAST_SAID: &str = "SELECT max(id) FROM said";

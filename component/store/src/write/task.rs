@@ -1,0 +1,209 @@
+//! The writer: the one task that writes to the database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
+use viaduct_bridge::Name;
+
+use super::commit::{self, Broken, Committed, Standing};
+use super::intern::Interner;
+use super::plan::Plan;
+use super::queue::Request;
+use crate::connection::Home;
+use crate::db::Conn;
+use crate::error::{CommitError, Fault, fault, in_words};
+use crate::notebook::Notes;
+use crate::seal::SealingKey;
+
+/// How many writes are committed together at most.
+const BATCH: usize = 4096;
+
+/// How long a PostgreSQL server may take for a transaction before the connection counts as lost.
+const REMOTE_WITHIN: Duration = Duration::from_secs(30);
+
+/// The one task that writes to the database.
+pub(crate) struct Writer {
+    pub(crate) home: Home,
+    /// `None` after it was lost, until the next commit.
+    pub(crate) conn: Option<Conn>,
+    pub(crate) standing: Standing,
+    pub(crate) interner: Interner,
+    pub(crate) key: SealingKey,
+    pub(crate) notes: Arc<Notes>,
+    pub(crate) requests: mpsc::Receiver<Request>,
+    /// Set after a failure: what nobody waits for is left until somebody writes again.
+    pub(crate) troubled: bool,
+}
+
+impl Writer {
+    /// Works until nobody can hand in anything any more, then lets the database go.
+    pub(crate) async fn work(mut self) {
+        let mut open = true;
+        while open {
+            let mut requests = Vec::new();
+            // When there is nothing else to do, what is to go is erased without being asked.
+            if self.troubled || !self.standing.erasing {
+                let notes = Arc::clone(&self.notes);
+                tokio::select! {
+                    request = self.requests.recv() => requests.extend(request),
+                    () = notes.changed() => {}
+                }
+            }
+            if self.notes.is_closing() {
+                self.requests.close();
+            }
+            open = self.gather(&mut requests);
+            self.write_notes().await;
+            if !requests.is_empty() || (self.standing.erasing && !self.troubled) {
+                self.commit(requests).await;
+            }
+        }
+        if let Some(conn) = self.conn.take()
+            && let Err(error) = conn.close().await
+        {
+            tracing::warn!(
+                error = in_words(&error),
+                "the database could not be closed properly"
+            );
+        }
+    }
+
+    /// Takes what has arrived meanwhile, and says whether more can come.
+    fn gather(&mut self, requests: &mut Vec<Request>) -> bool {
+        let mut writes: usize = requests.iter().map(|request| request.writes.len()).sum();
+        while writes < BATCH {
+            match self.requests.try_recv() {
+                Ok(request) => {
+                    writes += request.writes.len();
+                    requests.push(request);
+                }
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+        true
+    }
+
+    /// Commits all of it, or, where something in it is at fault, all but that.
+    async fn commit(&mut self, requests: Vec<Request>) {
+        // Parts of the batch that are still to be committed, the first one last.
+        let mut parts = vec![requests];
+        while let Some(part) = parts.pop() {
+            let part = without_failed_lanes(part);
+            match self.attempt(&part, &[]).await {
+                Ok(()) => part.into_iter().for_each(|request| request.resolve(Ok(()))),
+                Err(CommitError::Refused(_)) if part.len() > 1 => {
+                    let mut first = part;
+                    let second = first.split_off(first.len() / 2);
+                    parts.extend([second, first]);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "writes were not committed");
+                    part.into_iter()
+                        .for_each(|request| request.resolve(Err(error.clone())));
+                }
+            }
+        }
+    }
+
+    /// Notes are nobody's batch: a fault in one of them must not harm anything else.
+    async fn write_notes(&mut self) {
+        let notes = self.notes.take();
+        if notes.is_empty() {
+            return;
+        }
+        match self.attempt(&[], &notes).await {
+            Ok(()) => {}
+            Err(error @ CommitError::Refused(_)) => tracing::warn!(%error, "notes were not kept"),
+            Err(_) => self.notes.put_back(notes),
+        }
+    }
+
+    /// Commits in one transaction, with a second try after a failure that may pass.
+    async fn attempt(&mut self, requests: &[Request], notes: &[(Name, Name)]) -> Result<(), CommitError> {
+        let writes = requests.iter().flat_map(|request| &request.writes);
+        let mut plan = Plan::new(writes, &mut self.interner, &self.key)?;
+        plan.notes(notes);
+        if plan.is_empty() && !self.standing.erasing {
+            return Ok(());
+        }
+        let outcome = match self.transact(&plan, false).await {
+            Err(Broken { error, committing }) if matches!(fault(&error), Fault::Passing | Fault::Lost) => {
+                self.transact(&plan, committing).await
+            }
+            outcome => outcome,
+        };
+        let error = match outcome {
+            Ok(Committed::Yes(standing)) => {
+                self.standing = standing;
+                self.troubled = false;
+                return Ok(());
+            }
+            Ok(Committed::Superseded) => CommitError::Superseded,
+            Err(Broken { error, committing }) => match fault(&error) {
+                Fault::Data => CommitError::Refused(in_words(&error).into()),
+                Fault::Lost if committing => CommitError::Uncertain(in_words(&error).into()),
+                _ => CommitError::Unavailable(in_words(&error).into()),
+            },
+        };
+        self.interner.forget(&plan.new_said);
+        self.troubled |= !matches!(error, CommitError::Refused(_));
+        Err(error)
+    }
+
+    /// Runs the transaction. `uncertain` says that it was run before and may have been committed.
+    async fn transact(&mut self, plan: &Plan, uncertain: bool) -> Result<Committed, Broken> {
+        let broken = |error| Broken {
+            error,
+            committing: uncertain,
+        };
+        if self.conn.is_none() {
+            let Some(mut conn) = self.home.reconnect().await.map_err(broken)? else {
+                return Ok(Committed::Superseded);
+            };
+            let found = commit::standing(&mut conn).await.map_err(broken)?;
+            self.conn = Some(conn);
+            if found.epoch != self.standing.epoch {
+                return Ok(Committed::Superseded);
+            }
+            let committed = found.batch > self.standing.batch;
+            self.standing = found;
+            if uncertain && committed {
+                // What it erased is not known here.
+                self.interner.forget_all();
+                return Ok(Committed::Yes(found));
+            }
+        }
+        let Some(conn) = &mut self.conn else {
+            return Err(broken(sqlx::Error::PoolTimedOut));
+        };
+        let outcome = if self.home.is_remote() {
+            let run = commit::run(conn, plan, self.standing, &mut self.interner);
+            tokio::time::timeout(REMOTE_WITHIN, run)
+                .await
+                .unwrap_or_else(|_| {
+                    Err(Broken {
+                        error: sqlx::Error::PoolTimedOut,
+                        committing: true,
+                    })
+                })
+        } else {
+            commit::run(conn, plan, self.standing, &mut self.interner).await
+        };
+        if matches!(&outcome, Err(broken) if fault(&broken.error) == Fault::Lost) {
+            self.conn = None;
+        }
+        outcome
+    }
+}
+
+/// Turns away what comes after a failure in its lane.
+fn without_failed_lanes(requests: Vec<Request>) -> Vec<Request> {
+    let (failed, fine): (Vec<_>, Vec<_>) = requests.into_iter().partition(Request::lane_failed);
+    failed
+        .into_iter()
+        .for_each(|request| request.resolve(Err(CommitError::Earlier)));
+    fine
+}

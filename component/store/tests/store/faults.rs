@@ -1,0 +1,193 @@
+//! When a commit fails.
+
+use std::time::Duration;
+
+use viaduct_bridge::MessageId;
+use viaduct_core::records::{PortalId, Position, Write};
+use viaduct_store::{CommitError, Store, StoreConfig, StoreError};
+
+use crate::support::{Db, commit, message, messages, name, on_both, user_with_room};
+
+async fn positions(store: &Store, portal: i64) -> Vec<i64> {
+    let kept = store
+        .replay(PortalId(portal), Position(0), Position(999), 999)
+        .await
+        .expect("readable");
+    kept.iter().map(|message| message.position.0).collect()
+}
+
+on_both! {
+    /// One bad write among many that arrive together harms only its own batch.
+    async fn a_refused_batch_harms_no_other(db) {
+        let store = db.open().await;
+        commit(&store, (1..=9).flat_map(user_with_room).collect()).await;
+        commit(&store, messages([message(5, 1)])).await;
+        let mut tickets = Vec::new();
+        for id in 1..=9 {
+            // The place 1 of room 5 is taken.
+            tickets.push(store.try_write(messages([message(id, 2), message(id, 1)])).expect("room in the queue"));
+        }
+        for (id, ticket) in (1..).zip(tickets) {
+            match ticket.await {
+                Ok(()) => assert_ne!(id, 5),
+                Err(CommitError::Refused(_)) => assert_eq!(id, 5),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        for id in 1..=9 {
+            assert_eq!(positions(&store, id).await, if id == 5 { vec![1] } else { vec![1, 2] });
+        }
+        store.close().await;
+    }
+}
+
+on_both! {
+    /// An actor that runs ahead of its commits leaves no gap when one fails.
+    async fn after_a_failure_a_lane_takes_nothing(db) {
+        let store = db.open().await;
+        commit(&store, user_with_room(1)).await;
+        let mut lane = store.lane();
+        let first = lane.write(messages([message(1, 1)])).await;
+        let twice = lane.write(messages([message(1, 1)])).await;
+        let later = lane.write(messages([message(1, 2)])).await;
+        assert_eq!(first.await, Ok(()));
+        assert!(matches!(twice.await, Err(CommitError::Refused(_))));
+        assert_eq!(later.await, Err(CommitError::Earlier));
+        assert!(lane.has_failed());
+        assert_eq!(lane.write(messages([message(1, 3)])).await.await, Err(CommitError::Earlier));
+        assert_eq!(positions(&store, 1).await, [1]);
+        let mut lane = store.lane();
+        assert_eq!(lane.write(messages([message(1, 2)])).await.await, Ok(()));
+        assert_eq!(positions(&store, 1).await, [1, 2]);
+        store.close().await;
+    }
+}
+
+on_both! {
+    /// What the database cannot hold is refused, and the content of a failed batch is not referred to later.
+    async fn what_cannot_be_kept_is_refused(db) {
+        let store = db.open().await;
+        commit(&store, user_with_room(1)).await;
+        let mut long = message(1, 1);
+        long.remote = Some(MessageId(name(&"x".repeat(5000))));
+        let outcome = store.write(messages([message(1, 1), long])).await.await;
+        assert!(matches!(outcome, Err(CommitError::Refused(_))), "{outcome:?}");
+        let outcome = store.write(messages([message(1, 1), message(1, 1)])).await.await;
+        assert!(matches!(outcome, Err(CommitError::Refused(_))), "{outcome:?}");
+        let orphan = Write::Portal(Box::new(crate::support::portal(2, 99)));
+        let outcome = store.write(vec![orphan]).await.await;
+        assert!(matches!(outcome, Err(CommitError::Refused(_))), "{outcome:?}");
+        commit(&store, messages([message(1, 1)])).await;
+        assert_eq!(positions(&store, 1).await, [1]);
+        assert_eq!(db.sql("SELECT count(*) FROM said").await, [1]);
+        store.close().await;
+    }
+}
+
+/// An operator at work with another program.
+#[tokio::test]
+async fn a_locked_database_is_reported_and_survived() {
+    use sqlx::{Connection as _, Executor as _};
+    let db = Db::sqlite();
+    let store = db.open().await;
+    commit(&store, user_with_room(1)).await;
+    let mut other = sqlx::SqliteConnection::connect(&db.config().url)
+        .await
+        .expect("the database");
+    other.execute("BEGIN IMMEDIATE").await.expect("the lock");
+    let ticket = store.write(messages([message(1, 1)])).await;
+    let error = tokio::time::timeout(Duration::from_secs(30), ticket)
+        .await
+        .expect("it gives up")
+        .expect_err("locked");
+    assert!(error.to_string().contains("another program"), "{error}");
+    other.execute("ROLLBACK").await.expect("unlocked");
+    commit(&store, messages([message(1, 1)])).await;
+    assert_eq!(positions(&store, 1).await, [1]);
+    store.close().await;
+}
+
+/// As when the disk is full, which SQLite reports in the same way.
+#[tokio::test]
+async fn a_full_disk_is_named_and_survived() {
+    use sqlx::{Connection as _, Executor as _};
+    let db = Db::sqlite();
+    let store = db.open().await;
+    commit(&store, user_with_room(1)).await;
+    let mut other = sqlx::SqliteConnection::connect(&db.config().url)
+        .await
+        .expect("the database");
+    let fill = "CREATE TRIGGER full BEFORE INSERT ON message BEGIN SELECT raise(ABORT, 'database or disk is full'); END";
+    other.execute(fill).await.expect("a trigger");
+    let outcome = store.write(messages([message(1, 1)])).await.await;
+    assert!(outcome.is_err());
+    other.execute("DROP TRIGGER full").await.expect("no trigger");
+    commit(&store, messages([message(1, 1)])).await;
+    assert_eq!(positions(&store, 1).await, [1]);
+    store.close().await;
+}
+
+/// The server ends our session (a restart, an operator): the writer comes back by itself, with its lock.
+#[tokio::test]
+async fn a_lost_connection_is_made_anew() {
+    let Some(db) = Db::postgres().await else { return };
+    let store = db.open().await;
+    commit(&store, user_with_room(1)).await;
+    for position in 1..=3 {
+        let end = "SELECT pg_terminate_backend(pid)::INT::BIGINT FROM pg_stat_activity \
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        db.sql(end).await;
+        commit(&store, messages([message(1, position)])).await;
+        let error = db.try_open().await.expect_err("the lock is held again");
+        assert!(matches!(error, StoreError::InUse { .. }), "{error}");
+    }
+    assert_eq!(positions(&store, 1).await, [1, 2, 3]);
+    store.close().await;
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_is_said_in_words() {
+    let db = Db::sqlite();
+    let open = async |url: String| {
+        let config = StoreConfig { url, ..db.config() };
+        let key = viaduct_store::SealingKey::load_or_create(&config.key_file).expect("a key");
+        Store::open(config, key)
+            .await
+            .expect_err("it cannot be opened")
+            .to_string()
+    };
+    let nowhere = open(format!("sqlite://{}/missing/viaduct.db", db.dir.path().display())).await;
+    assert!(nowhere.contains("make its directory"), "{nowhere}");
+    for url in [
+        "mysql://host/viaduct",
+        "",
+        "/var/lib/viaduct.db",
+        "sqlite::memory:",
+        "sqlite://",
+    ] {
+        let error = open(url.to_owned()).await;
+        assert!(error.contains("sqlite:///"), "{url}: {error}");
+    }
+    let error = open("postgres://viaduct:hunter2@127.0.0.1:1/viaduct".to_owned()).await;
+    assert!(
+        error.contains("cannot be reached") && !error.contains("hunter2"),
+        "{error}"
+    );
+    std::fs::write(
+        db.file(),
+        "this is no database, but it is long enough to be looked at".repeat(99),
+    )
+    .expect("written");
+    let error = open(db.config().url).await;
+    assert!(error.contains("no SQLite database"), "{error}");
+}
+
+on_both! {
+    async fn a_database_of_a_newer_version_is_refused(db) {
+        db.open().await.close().await;
+        db.sql("UPDATE _sqlx_migrations SET version = 99991231000000").await;
+        let error = db.try_open().await.expect_err("newer");
+        assert!(matches!(error, StoreError::Newer { version: 99_991_231_000_000, .. }), "{error}");
+    }
+}

@@ -1,0 +1,11 @@
+//! The store as the gateway sees it, on both databases. PostgreSQL is tested when `VIADUCT_TEST_POSTGRES` holds the URL
+//! of a server on which databases may be made, such as `postgres://postgres@127.0.0.1:5433/postgres`.
+
+mod archive;
+mod support;
+
+mod faults;
+mod locking;
+mod merging;
+mod records;
+mod sealing;

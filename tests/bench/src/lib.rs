@@ -1,1 +1,0 @@
-//! What viaduct costs, beside its peers

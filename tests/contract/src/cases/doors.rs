@@ -1,0 +1,124 @@
+//! Rooms that are not open to everybody.
+
+use viaduct_bridge::{Failure, Rank, Refusal, RoomId, ServerEvent};
+
+use crate::finding::{Found, ensure};
+use crate::scene::Scene;
+use crate::subject::Door;
+use crate::user::User;
+
+async fn kept_out_as(user: &User<'_>, room: &RoomId, key: Option<&str>, wanted: Refusal) -> Found {
+    let failure = user.kept_out(room, key).await?;
+    let Failure::Permanent { refusal, reason } = &failure else {
+        return crate::finding::broken(format!("the door is {wanted:?}, but the refusal {failure:?}"));
+    };
+    ensure!(
+        *refusal == wanted,
+        "the door is {wanted:?}, but the refusal {failure:?}"
+    );
+    ensure!(!reason.is_empty(), "the refusal has no reason");
+    Ok(())
+}
+
+/// A password: without it, with a wrong one, with the right one.
+pub(super) async fn a_password(scene: &Scene<'_>) -> Found {
+    scene.needs("room_passwords", |declared| declared.room_passwords)?;
+    let room = scene.subject.room("tea");
+    let mut bob = scene.foreigner_in("bob", &room).await?;
+    bob.set_door(&room, Door::Key("sesame")).await?;
+    let alice = scene.user("alice");
+    kept_out_as(&alice, &room, None, Refusal::NotAuthorized).await?;
+    kept_out_as(&alice, &room, Some("barley"), Refusal::NotAuthorized).await?;
+    let view = alice.enter_with(&room, Some("sesame")).await?;
+    ensure!(
+        view.flags.password,
+        "the room has a password, and its flags are {:?}",
+        view.flags
+    );
+    Ok(())
+}
+
+/// Who is banned does not get in.
+pub(super) async fn a_ban(scene: &Scene<'_>) -> Found {
+    let (room, other) = (scene.subject.room("tea"), scene.subject.room("lobby"));
+    let mut bob = scene.foreigner_in("bob", &room).await?;
+    let alice = scene.user_in("alice", &other).await?;
+    bob.ban(&room, "alice").await?;
+    kept_out_as(&alice, &room, None, Refusal::Banned).await
+}
+
+/// A room for the invited opens by an invitation, of which the user is told.
+pub(super) async fn an_invitation(scene: &Scene<'_>) -> Found {
+    let (room, other) = (scene.subject.room("tea"), scene.subject.room("lobby"));
+    let mut bob = scene.foreigner_in("bob", &room).await?;
+    bob.set_door(&room, Door::InviteOnly).await?;
+    let alice = scene.user_in("alice", &other).await?;
+    kept_out_as(&alice, &room, None, Refusal::MembersOnly).await?;
+    bob.invite(&room, "alice").await?;
+    let (to, by) = alice
+        .saw_server("invitation", |event| match event {
+            ServerEvent::Invited { room, by } => Some((room.clone(), by.clone())),
+            _ => None,
+        })
+        .await?;
+    ensure!(
+        to == room && by.starts_with("bob"),
+        "the invitation was to {to:?}, by {by:?}"
+    );
+    let view = alice.enter(&room).await?;
+    ensure!(
+        view.flags.invite_only,
+        "the room is for the invited, and its flags are {:?}",
+        view.flags
+    );
+    Ok(())
+}
+
+/// A room with a limit does not take more.
+pub(super) async fn a_full_room(scene: &Scene<'_>) -> Found {
+    let room = scene.subject.room("tea");
+    let mut bob = scene.foreigner_in("bob", &room).await?;
+    bob.set_door(&room, Door::Limit(1)).await?;
+    let alice = scene.user("alice");
+    kept_out_as(&alice, &room, None, Refusal::Full).await?;
+    bob.set_door(&room, Door::Limit(2)).await?;
+    let view = alice.enter(&room).await?;
+    ensure!(
+        view.flags.limit == Some(2),
+        "two may enter, and the flags are {:?}",
+        view.flags
+    );
+    Ok(())
+}
+
+/// Where not everybody may speak, a message without voice is refused; with it, it is not.
+pub(super) async fn a_moderated_room(scene: &Scene<'_>) -> Found {
+    let room = scene.subject.room("tea");
+    let mut bob = scene.foreigner_in("bob", &room).await?;
+    bob.set_door(&room, Door::Moderated).await?;
+    let alice = scene.user("alice");
+    let view = alice.enter(&room).await?;
+    ensure!(
+        view.flags.moderated,
+        "the room is moderated, and its flags are {:?}",
+        view.flags
+    );
+    let txn = alice.say(&room, "may I?");
+    let forbidden = |failure: &Failure| {
+        matches!(
+            failure,
+            Failure::Permanent {
+                refusal: Refusal::Forbidden,
+                ..
+            }
+        )
+    };
+    alice.failed_as(txn, forbidden).await?;
+    bob.promote(&room, "alice", Rank::VOICE, true).await?;
+    super::moderation::rank_changed(&alice, &room, "alice", Rank::VOICE, Rank::NONE).await?;
+    let txn = alice.say(&room, "thank you");
+    alice.done(txn).await?;
+    let heard = bob.heard().await?.text;
+    ensure!(heard == "thank you", "bob heard {heard:?}");
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! Loopback ports that stay ours while a test needs them.
+//!
+//! A port is reserved, released by nobody until it is dropped, and used again when a server is killed and
+//! started afresh. Two things follow. It lies *below* the range from which the kernel takes the source ports of
+//! outgoing connections: otherwise some connection could take it while our server is down, and a client that
+//! retries a connection to a dead port of that range will, sooner or later, connect to itself. And a lock on a
+//! file named after the port keeps other test runs on the same machine away from it.
+
+use std::fs::{File, OpenOptions};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use anyhow::{Context, Result, bail};
+
+/// The lowest port that is given out.
+const LOWEST: u16 = 10_000;
+/// How many candidates are tried before giving up.
+const ATTEMPTS: u16 = 5_000;
+
+/// A reserved TCP port on `127.0.0.1`.
+#[derive(Debug)]
+pub struct Port {
+    number: u16,
+    _lock: File,
+}
+
+impl Port {
+    /// Reserves a port that nothing listens on.
+    pub fn reserve() -> Result<Self> {
+        static NEXT: Mutex<Option<u16>> = Mutex::new(None);
+        let highest = ephemeral_start().saturating_sub(1).max(LOWEST + ATTEMPTS);
+        let mut next = NEXT.lock().expect("no holder of this lock panics");
+        // Runs that start together begin at different places, which saves them trying one another's ports.
+        let mut candidate = next.unwrap_or_else(|| LOWEST + spread() % (highest - LOWEST));
+        for _ in 0..ATTEMPTS {
+            candidate = if candidate >= highest {
+                LOWEST
+            } else {
+                candidate + 1
+            };
+            if let Some(port) = Self::exactly(candidate) {
+                *next = Some(candidate);
+                return Ok(port);
+            }
+        }
+        bail!("no free loopback port between {LOWEST} and {highest}")
+    }
+
+    /// Reserves the given port if it is free, else any other.
+    pub fn prefer(number: u16) -> Result<Self> {
+        match Self::exactly(number) {
+            Some(port) => Ok(port),
+            None => Self::reserve(),
+        }
+    }
+
+    fn exactly(number: u16) -> Option<Self> {
+        let lock = lock_file(number).ok()?;
+        lock.try_lock().ok()?;
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok();
+        free.then_some(Self { number, _lock: lock })
+    }
+
+    /// The number of the port.
+    pub fn number(&self) -> u16 {
+        self.number
+    }
+
+    /// The port on `127.0.0.1`.
+    pub fn addr(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.number).into()
+    }
+
+    /// A loopback address that belongs to this port alone, for programs that insist on a port number of their
+    /// own choice (all of 127.0.0.0/8 is loopback).
+    pub fn private_ip(&self) -> Ipv4Addr {
+        let [high, low] = self.number.to_be_bytes();
+        Ipv4Addr::new(127, 77, high, low)
+    }
+}
+
+fn lock_file(number: u16) -> Result<File> {
+    let directory = std::env::temp_dir().join("viaduct-test-ports");
+    std::fs::create_dir_all(&directory)?;
+    let path: PathBuf = directory.join(number.to_string());
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .context("port lock")
+}
+
+/// Where the kernel's own ports begin.
+fn ephemeral_start() -> u16 {
+    std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
+        .ok()
+        .and_then(|text| text.split_whitespace().next()?.parse().ok())
+        .unwrap_or(32_768)
+}
+
+fn spread() -> u16 {
+    let id = std::process::id();
+    u16::try_from(id.wrapping_mul(2_654_435_761) >> 18).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_differ_and_come_back() {
+        let first = Port::reserve().expect("a port");
+        let second = Port::reserve().expect("another port");
+        assert_ne!(first.number(), second.number());
+        assert!(
+            Port::exactly(first.number()).is_none(),
+            "a reserved port is given out once"
+        );
+        let number = first.number();
+        drop(first);
+        assert!(Port::exactly(number).is_some(), "a dropped port is free again");
+    }
+}
