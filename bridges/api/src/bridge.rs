@@ -40,6 +40,12 @@ pub trait Bridge: Send + Sync {
     /// What to ask for in `jabber:iq:gateway`: a description and a prompt.
     fn prompt(&self) -> (&'static str, &'static str);
 
+    /// The same in another language (an RFC 5646 tag), if the bridge has it in that language.
+    fn prompt_in(&self, language: &str) -> Option<(&'static str, &'static str)> {
+        let _ = language;
+        None
+    }
+
     /// The server that a user's presence alone connects to: the network's only one, or the one of the account.
     fn home_server(&self, account: Option<&Account>) -> Option<ServerId>;
 

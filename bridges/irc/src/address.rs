@@ -67,7 +67,7 @@ impl Addresses {
             let (host, path) = url.split_once('/').unwrap_or((url, ""));
             let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
             let (path, what) = path.split_once(',').unwrap_or((path, ""));
-            match path {
+            match &*percent_decoded(path) {
                 "" => host.to_owned(),
                 nick if what.starts_with("isnick") => format!("{nick}%{host}"),
                 path if path.starts_with(CHANTYPES) => format!("{path}%{host}"),
@@ -106,6 +106,22 @@ impl Addresses {
             .map(|name| ServerId(Name::from(name)))
             .ok_or_else(|| BadAddress::new(format!("'{text}' is not the name of an IRC server")))
     }
+}
+
+/// What stands in a URL for a name that has characters with a meaning there (RFC 3986 §2.1).
+fn percent_decoded(path: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::new(), path.as_bytes());
+    while let [first, after @ ..] = rest {
+        let code = path
+            .get(path.len() - after.len()..)
+            .and_then(|text| text.get(..2));
+        let byte = code
+            .filter(|_| *first == b'%')
+            .and_then(|code| u8::from_str_radix(code, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = byte.map_or(after, |_| &after[2..]);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// What was learnt about how a server folds names.
@@ -280,6 +296,7 @@ mod tests {
             ("#chan irc.libera.chat", "room #chan on irc.libera.chat"),
             ("irc.libera.chat/#chan", "room #chan on irc.libera.chat"),
             ("irc://irc.libera.chat/chan", "room #chan on irc.libera.chat"),
+            ("irc://irc.libera.chat/%23chan", "room #chan on irc.libera.chat"),
             (
                 "IRCS://irc.libera.chat:6697/#chan",
                 "room #chan on irc.libera.chat",

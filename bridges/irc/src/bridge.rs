@@ -124,6 +124,24 @@ impl Bridge for IrcBridge {
         }
     }
 
+    fn prompt_in(&self, language: &str) -> Option<(&'static str, &'static str)> {
+        let primary = language.split('-').next().unwrap_or_default();
+        if !primary.eq_ignore_ascii_case("de") {
+            return None;
+        }
+        Some(if self.shared.fixed.is_some() {
+            (
+                "Bitte den Spitznamen oder den Kanal eingeben.",
+                "Spitzname oder #kanal",
+            )
+        } else {
+            (
+                "Bitte den Spitznamen oder den Kanal mit seinem Server eingeben, etwa #debian%irc.oftc.net.",
+                "name%server",
+            )
+        })
+    }
+
     fn home_server(&self, account: Option<&Account>) -> Option<ServerId> {
         let fixed = self.shared.fixed.as_ref();
         match account {

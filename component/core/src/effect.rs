@@ -131,6 +131,8 @@ pub enum Timer {
     Join(PortalId),
     /// Sessions of ad-hoc commands may have expired.
     Commands,
+    /// A login that failed for the time being is tried again.
+    LogIn,
 }
 
 /// History at join (XEP-0045 §7.2.13): the newest messages within all the limits that are given.

@@ -7,6 +7,9 @@ use viaduct_bridge::{Failure, Name, Refusal};
 use crate::ns;
 use crate::xml::{Stanza, Xml};
 
+/// The namespace of `xml:lang`.
+const XML: &str = "http://www.w3.org/XML/1998/namespace";
+
 /// Which kind of stanza.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -131,6 +134,12 @@ impl Incoming {
         self.element.children().next()
     }
 
+    /// The language of its sender, where it says so.
+    #[must_use]
+    pub fn language(&self) -> Option<&str> {
+        self.element.attr_ns(XML, "lang")
+    }
+
     /// The error that answers this stanza; `None` if it must not be answered.
     #[must_use]
     pub fn error(&self, problem: &Problem) -> Option<Stanza> {
@@ -169,9 +178,7 @@ impl Incoming {
                 .filter(|child| child.is(name, ns::COMPONENT))
         };
         let no_lang = |child: &&Element| {
-            child
-                .attr_ns("http://www.w3.org/XML/1998/namespace", "lang")
-                .is_none()
+            child.attr_ns(XML, "lang").is_none()
         };
         all().find(no_lang).or_else(|| all().next()).map(Element::text)
     }

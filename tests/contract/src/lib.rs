@@ -34,6 +34,7 @@ pub use cases::{Case, cases};
 pub use finding::{Finding, Found, broken, skipped};
 pub use subject::{Door, Fault, Foreigner, Heard, Logins, Step, Subject};
 
+use futures::StreamExt as _;
 use scene::Scene;
 
 /// The cases whose names contain the text in `VIADUCT_CONTRACT_CASE`: all of them where that is not set.
@@ -51,13 +52,14 @@ pub struct Report {
     results: Vec<(&'static str, Found)>,
 }
 
-/// Plays each of the cases on a subject of its own.
-pub async fn run<S: Subject>(cases: &[Case], make: impl AsyncFn() -> S) -> Report {
-    let mut results = Vec::new();
-    for case in cases {
-        let subject = make().await;
-        results.push((case.name, play(case, &subject).await));
-    }
+/// Plays each of the cases on a subject of its own, so many of them at a time.
+pub async fn run<S: Subject>(cases: &[Case], at_a_time: usize, make: impl AsyncFn() -> S) -> Report {
+    let make = &make;
+    let plays = cases
+        .iter()
+        .map(async |case| (case.name, play(case, &make().await).await));
+    let plays = futures::stream::iter(plays);
+    let results = plays.buffered(at_a_time).collect().await;
     Report { results }
 }
 

@@ -75,7 +75,7 @@ impl Recorder {
         };
         match tokio::time::timeout(self.patience, search).await {
             Ok(found) => Ok(found),
-            Err(_) => broken(format!("no {what} came; the last events are {:#?}", self.tail())),
+            Err(_) => broken(format!("no {what} came; the last that came is\n{}", self.tail())),
         }
     }
 
@@ -83,9 +83,11 @@ impl Recorder {
         self.lock().get(at).cloned()
     }
 
-    fn tail(&self) -> Vec<Entry> {
+    /// The last few entries, a line each.
+    fn tail(&self) -> String {
         let entries = self.lock();
-        entries[entries.len().saturating_sub(8)..].to_vec()
+        let tail = entries.iter().skip(entries.len().saturating_sub(10));
+        tail.map(|entry| format!("    {entry:?}\n")).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {

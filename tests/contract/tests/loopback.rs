@@ -6,7 +6,7 @@ use viaduct_contract::loopback::Loopback;
 use viaduct_contract::{chosen, run};
 
 async fn keeps_the_contract(settings: Settings, skipped: &[&str]) {
-    let report = run(&chosen(), async || Loopback::new(settings.clone())).await;
+    let report = run(&chosen(), 1, async || Loopback::new(settings.clone())).await;
     report.expect(skipped);
 }
 

@@ -6,12 +6,13 @@
 //! retries a connection to a dead port of that range will, sooner or later, connect to itself. And a lock on a
 //! file named after the port keeps other test runs on the same machine away from it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Mutex;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 /// The lowest port that is given out.
 const LOWEST: u16 = 10_000;
@@ -80,16 +81,23 @@ impl Port {
     }
 }
 
-fn lock_file(number: u16) -> Result<File> {
+/// Opens the lock of a port, which may have been made by another user.
+fn lock_file(number: u16) -> io::Result<File> {
     let directory = std::env::temp_dir().join("viaduct-test-ports");
-    std::fs::create_dir_all(&directory)?;
-    let path: PathBuf = directory.join(number.to_string());
-    OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .context("port lock")
+    let path = directory.join(number.to_string());
+    // To lock a file one need not be able to write it.
+    if let Ok(lock) = File::open(&path) {
+        return Ok(lock);
+    }
+    fs::create_dir_all(&directory)?;
+    // Like the temporary directory itself. Only its owner can do it, and only once is it needed.
+    drop(fs::set_permissions(
+        &directory,
+        fs::Permissions::from_mode(0o1777),
+    ));
+    let lock = File::create(&path)?;
+    drop(fs::set_permissions(&path, fs::Permissions::from_mode(0o644)));
+    Ok(lock)
 }
 
 /// Where the kernel's own ports begin.

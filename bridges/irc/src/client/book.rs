@@ -1,4 +1,4 @@
-//! The book of commands that are not settled yet: which lines carry them, and how each line's fate becomes known.
+//! The book of commands that are not settled yet, and how the fate of their lines becomes known.
 //!
 //! IRC acknowledges nothing by itself. A line's fate is learnt from, whichever comes first: the answer to its label
 //! (IRCv3 labeled-response), its echo (echo-message), an error that fits it, or the *fence*: one PING behind each
@@ -9,109 +9,20 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use viaduct_bridge::{
-    Content, Failure, Message, MessageId, Name, Outcome, PersonEvent, Recipient, Refusal, RemoteEvent,
-    RoomEvent, ServerId, Timestamp, TransactionId,
+    Content, Failure, MessageId, Name, Outcome, Refusal, RemoteEvent, ServerId, Timestamp, TransactionId,
 };
 
 use crate::proto::line::Line;
+
+use super::pending::{Part, Pending, State, What, outcome};
 
 /// How long an answer to a label or an echo is waited for before a fence asks.
 const ECHO_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a fence may stay out while the server still says other things. Servers that throttle are slow.
 const FENCE_PATIENCE: Duration = Duration::from_secs(300);
 
-/// What a command is about.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum What {
-    Say {
-        to: Recipient,
-        notice: bool,
-        /// What was said, kept where an echo is to come.
-        content: Option<Box<Content>>,
-    },
-    Topic,
-    Nick,
-    Rank,
-    Kick,
-    Ban,
-    /// The masks on the list that fit so far; the list is asked for first.
-    Unban {
-        masks: Vec<String>,
-        asked: bool,
-    },
-}
-
-impl What {
-    /// The IRC command that carries it.
-    pub(super) fn verb(&self) -> &'static str {
-        match self {
-            Self::Say { notice: false, .. } => "PRIVMSG",
-            Self::Say { notice: true, .. } => "NOTICE",
-            Self::Topic => "TOPIC",
-            Self::Nick => "NICK",
-            Self::Rank | Self::Ban | Self::Unban { .. } => "MODE",
-            Self::Kick => "KICK",
-        }
-    }
-}
-
-/// How far a line has come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    Queued,
-    /// Written; this fence is the first behind it.
-    Written {
-        fence: u64,
-    },
-    Accepted,
-    Refused,
-}
-
-struct Part {
-    line: Line,
-    state: State,
-    /// A refusal of this line does not matter to the command (the kick behind a ban).
-    optional: bool,
-}
-
-/// One command on its way.
-pub(super) struct Pending {
-    pub(super) seq: u64,
-    pub(super) txn: TransactionId,
-    pub(super) what: What,
-    /// The folded room, or the folded person where there is no room.
-    pub(super) target: Name,
-    /// The folded person that it is about, where it names one in a room.
-    pub(super) person: Option<Name>,
-    parts: Vec<Part>,
-    refusal: Option<Failure>,
-    ids: Vec<MessageId>,
-    at: Option<Timestamp>,
-    echoes: usize,
-    /// What the echo of a single line said, where the server changed it.
-    altered: Option<Content>,
-}
-
-impl Pending {
-    /// It cannot be done.
-    pub(super) fn refuse(&mut self, failure: Failure) {
-        self.refusal.get_or_insert(failure);
-        for part in &mut self.parts {
-            if matches!(part.state, State::Written { .. }) {
-                part.state = State::Refused;
-            }
-        }
-    }
-
-    fn is_settled(&self) -> bool {
-        let unfinished_unban = matches!(self.what, What::Unban { asked: true, .. }) && self.refusal.is_none();
-        !unfinished_unban
-            && self
-                .parts
-                .iter()
-                .all(|p| matches!(p.state, State::Accepted | State::Refused))
-    }
-}
+/// Names one line of one command.
+pub(super) type PartId = (u64, u16);
 
 /// The echo of something that the user said.
 pub(super) struct Echo<'a> {
@@ -133,8 +44,9 @@ pub(super) struct Book {
     sent: u64,
     back: u64,
     sent_at: Option<Instant>,
-    /// Since when lines wait for a fence, and for an echo or an answer to a label.
+    /// Whether lines wait for a fence to be written.
     unfenced: bool,
+    /// Since when lines wait for an echo or the answer to a label.
     unechoed: Option<Instant>,
 }
 
@@ -155,24 +67,8 @@ impl Book {
     ) -> u64 {
         let seq = self.next;
         self.next += 1;
-        let parts = lines.into_iter().map(|line| Part {
-            line,
-            state: State::Queued,
-            optional: false,
-        });
-        self.pending.push_back(Pending {
-            seq,
-            txn,
-            what,
-            target,
-            person,
-            parts: parts.collect(),
-            refusal: None,
-            ids: Vec::new(),
-            at: None,
-            echoes: 0,
-            altered: None,
-        });
+        self.pending
+            .push_back(Pending::new(seq, txn, what, target, person, lines));
         seq
     }
 
@@ -182,20 +78,17 @@ impl Book {
             return 0;
         };
         let first = pending.parts.len();
-        pending.parts.extend(lines.into_iter().map(|line| Part {
-            line,
-            state: State::Queued,
-            optional,
-        }));
+        pending
+            .parts
+            .extend(lines.into_iter().map(|line| Part::new(line, optional)));
         u16::try_from(first).unwrap_or(u16::MAX)
     }
 
-    /// Appends a line of a command. With labels its answer is recognised by itself; with an echo no fence is needed
-    /// at first.
+    /// Appends a line of a command, unless it was given up. With labels its answer is recognised by itself; with an
+    /// echo no fence is needed at first.
     pub(super) fn write(
         &mut self,
-        seq: u64,
-        part: u16,
+        (seq, part): PartId,
         labels: bool,
         echo: bool,
         now: Instant,
@@ -205,16 +98,19 @@ impl Book {
         let Some(pending) = self.get_mut(seq) else {
             return;
         };
-        let echoed = labels || echo && matches!(pending.what, What::Say { .. });
-        let Some(part_of) = pending.parts.get_mut(usize::from(part)) else {
+        let echoed = labels || echo && pending.what.says();
+        let Some(line) = pending.parts.get_mut(usize::from(part)) else {
             return;
         };
-        if labels {
-            part_of.line.write_labelled(format_args!("{seq}.{part}"), out);
-        } else {
-            part_of.line.write(out);
+        if line.state != State::Queued {
+            return;
         }
-        part_of.state = State::Written { fence };
+        line.state = State::Written { fence };
+        if labels {
+            line.line.write_labelled(format_args!("{seq}.{part}"), out);
+        } else {
+            line.line.write(out);
+        }
         if echoed {
             self.unechoed.get_or_insert(now);
         } else {
@@ -225,9 +121,10 @@ impl Book {
     /// Whether a fence is to be written. `tight`: lines of our own should be few, so one at a time.
     pub(super) fn fence_is_due(&self, now: Instant, tight: bool) -> bool {
         let overdue = self.unechoed.is_some_and(|since| now >= since + ECHO_PATIENCE);
-        (self.unfenced && !(tight && self.sent > self.back)) || overdue
+        overdue || self.unfenced && !(tight && self.sent > self.back)
     }
 
+    /// Appends a fence.
     pub(super) fn write_fence(&mut self, now: Instant, out: &mut Vec<u8>) {
         use std::io::Write as _;
         self.sent += 1;
@@ -238,13 +135,11 @@ impl Book {
         let _ = write!(out, "PING :fence{}\r\n", self.sent);
     }
 
+    /// When something is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let echo = self.unechoed.map(|since| since + ECHO_PATIENCE);
         let fence = self.sent_at.map(|at| at + FENCE_PATIENCE);
-        match (echo, fence) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        echo.into_iter().chain(fence).min()
     }
 
     /// Whether the server has let a fence lie.
@@ -254,35 +149,23 @@ impl Book {
 
     /// A PONG came. Everything written before its fence was taken.
     pub(super) fn pong(&mut self, token: &str, now: Instant, events: &mut Vec<RemoteEvent>) {
-        let Some(number) = token.strip_prefix("fence").and_then(|n| n.parse::<u64>().ok()) else {
+        let number = token.strip_prefix("fence").and_then(|n| n.parse::<u64>().ok());
+        let Some(number) = number.filter(|number| *number <= self.sent) else {
             return;
         };
-        if number > self.sent {
-            return;
-        }
         self.back = self.back.max(number);
         self.sent_at = (self.sent > self.back).then_some(now);
         for pending in &mut self.pending {
-            if pending
-                .parts
-                .first()
-                .is_some_and(|part| part.state == State::Queued)
-            {
+            if pending.is_untouched() {
                 // Lines are written in order: nothing behind this one has been written.
                 break;
             }
-            for part in &mut pending.parts {
-                if matches!(part.state, State::Written { fence } if fence <= number) {
-                    part.state = State::Accepted;
-                }
-            }
-            if let What::Unban { asked, .. } = &mut pending.what
-                && *asked
-                && pending.parts.iter().all(|part| part.state == State::Accepted)
-            {
-                *asked = false;
+            pending.pass_fence(number);
+            // The end of the list would have come before the fence.
+            let is_over = pending.parts.iter().all(|part| part.state == State::Accepted);
+            if is_over && matches!(pending.what, What::Unban { listing: true, .. }) {
                 let words = "the server does not show the list of bans";
-                pending.refusal = Some(Failure::refused(Refusal::NotAllowed, words));
+                pending.refuse(Failure::refused(Refusal::NotAllowed, words));
             }
         }
         let mut at = 0;
@@ -292,52 +175,48 @@ impl Book {
         self.tidy();
     }
 
-    /// The answer to a label has ended without an error.
-    pub(super) fn accept(&mut self, label: (u64, u16), events: &mut Vec<RemoteEvent>) {
-        self.decide(label, None, events);
+    /// The answer to a line has ended without an error.
+    pub(super) fn accept(&mut self, part: PartId, events: &mut Vec<RemoteEvent>) {
+        self.decide(part, None, events);
     }
 
     /// A line was refused.
-    pub(super) fn refuse(&mut self, label: (u64, u16), failure: Failure, events: &mut Vec<RemoteEvent>) {
-        self.decide(label, Some(failure), events);
+    pub(super) fn refuse(&mut self, part: PartId, failure: Failure, events: &mut Vec<RemoteEvent>) {
+        self.decide(part, Some(failure), events);
     }
 
-    fn decide(&mut self, (seq, part): (u64, u16), failure: Option<Failure>, events: &mut Vec<RemoteEvent>) {
-        let Some(pending) = self.get_mut(seq) else {
-            return;
-        };
-        let Some(part) = pending.parts.get_mut(usize::from(part)) else {
-            return;
-        };
-        if !matches!(part.state, State::Written { .. }) {
-            return;
+    fn decide(&mut self, (seq, part): PartId, failure: Option<Failure>, events: &mut Vec<RemoteEvent>) {
+        if let Some(pending) = self.get_mut(seq) {
+            pending.decide(part, failure);
+            self.settle(seq, events);
         }
-        match failure {
-            None => part.state = State::Accepted,
-            Some(_) if part.optional => part.state = State::Accepted,
-            Some(failure) => {
-                part.state = State::Refused;
-                pending.refusal.get_or_insert(failure);
-            }
-        }
-        self.settle(seq, events);
     }
 
-    /// The oldest waiting command that fits, and which of its lines waits first.
-    pub(super) fn oldest(&self, fits: impl Fn(&Pending) -> bool) -> Option<(u64, u16)> {
+    /// The oldest command that fits and has a line that waits for its fate, and the first such line.
+    pub(super) fn oldest(&self, fits: impl Fn(&Pending) -> bool) -> Option<PartId> {
         self.pending.iter().find_map(|pending| {
-            let part = pending
-                .parts
-                .iter()
-                .position(|p| matches!(p.state, State::Written { .. }))?;
+            let part = pending.parts.iter().position(|part| part.state.is_waiting())?;
             let part = u16::try_from(part).ok()?;
             fits(pending).then_some((pending.seq, part))
         })
     }
 
+    /// The line of a command that an error about a person who is not there means: the kick, not the ban.
+    pub(super) fn about_person(&self, (seq, part): PartId) -> PartId {
+        let pending = self.position(seq).and_then(|at| self.pending.get(at));
+        let kick = pending.and_then(|pending| {
+            pending
+                .parts
+                .iter()
+                .position(|part| part.optional && part.state.is_waiting())
+        });
+        let kick = kick.and_then(|kick| u16::try_from(kick).ok());
+        (seq, kick.unwrap_or(part))
+    }
+
     /// A command, by its number.
     pub(super) fn get_mut(&mut self, seq: u64) -> Option<&mut Pending> {
-        let at = self.pending.binary_search_by_key(&seq, |p| p.seq).ok()?;
+        let at = self.position(seq)?;
         self.pending.get_mut(at)
     }
 
@@ -345,51 +224,47 @@ impl Book {
     /// (a server may change texts). Gives it back if it is nobody's.
     pub(super) fn echo<'a>(
         &mut self,
-        label: Option<(u64, u16)>,
+        label: Option<PartId>,
         target: &str,
         notice: bool,
         echo: Echo<'a>,
         events: &mut Vec<RemoteEvent>,
     ) -> Option<Echo<'a>> {
-        let Some((seq, part)) = label.or_else(|| self.find_echo(target, notice, echo.text)) else {
-            return Some(echo);
+        let mut echo = Some(echo);
+        let text = echo.as_ref().map_or("", |echo| echo.text);
+        let (seq, part) = match label.or_else(|| self.find_echo(target, notice, text)) {
+            Some(found) => found,
+            None => return echo,
         };
-        let Some(pending) = self.get_mut(seq) else {
-            return Some(echo);
+        let Some(at) = self.position(seq) else {
+            return echo;
         };
-        let single = pending.parts.len() == 1;
-        let Some(part) = pending.parts.get_mut(usize::from(part)) else {
-            return Some(echo);
-        };
-        if part.line.text() != echo.text && single {
-            pending.altered = Some(echo.content);
-        }
-        part.state = State::Accepted;
-        pending.ids.extend(echo.id);
-        pending.at = Some(echo.at);
-        pending.echoes += 1;
-        if pending.is_settled() && pending.refusal.is_none() {
-            let at = self.pending.binary_search_by_key(&seq, |p| p.seq);
-            if let Some(done) = at.ok().and_then(|at| self.pending.remove(at)) {
-                events.push(done.echoed(echo.nick, echo.me));
+        match self
+            .pending
+            .get_mut(at)
+            .and_then(|pending| pending.echoed(part, &mut echo))
+        {
+            Some(event) => {
+                events.push(event);
+                self.pending.remove(at);
+                self.tidy();
             }
-            self.tidy();
-        } else {
-            self.settle(seq, events);
+            None => self.settle(seq, events),
         }
-        None
+        echo
     }
 
-    fn find_echo(&self, target: &str, notice: bool, text: &str) -> Option<(u64, u16)> {
+    fn find_echo(&self, target: &str, notice: bool, text: &str) -> Option<PartId> {
         let waiting = |same_text: bool| {
             self.pending.iter().find_map(|pending| {
                 let says = matches!(pending.what, What::Say { notice: n, .. } if n == notice);
                 if !says || pending.target.as_str() != target {
                     return None;
                 }
-                let part = pending.parts.iter().position(|p| {
-                    matches!(p.state, State::Written { .. }) && (!same_text || p.line.text() == text)
-                })?;
+                let part = pending
+                    .parts
+                    .iter()
+                    .position(|part| part.state.is_waiting() && (!same_text || part.line.text() == text))?;
                 Some((pending.seq, u16::try_from(part).ok()?))
             })
         };
@@ -400,7 +275,7 @@ impl Book {
     pub(super) fn lost(&mut self, server: &ServerId, events: &mut Vec<RemoteEvent>) {
         self.drop_unwritten(server, events);
         for pending in self.pending.drain(..) {
-            let what = if matches!(pending.what, What::Say { .. }) {
+            let what = if pending.what.says() {
                 "The message"
             } else {
                 "The change"
@@ -420,20 +295,18 @@ impl Book {
     /// Answers the commands of which nothing was written.
     pub(super) fn drop_unwritten(&mut self, server: &ServerId, events: &mut Vec<RemoteEvent>) {
         self.pending.retain(|pending| {
-            let untouched = pending.parts.iter().all(|p| p.state == State::Queued);
-            if untouched {
-                let failure = Failure::transient(format!(
-                    "The connection to {server} was lost before this was sent."
-                ));
-                events.push(outcome(pending.txn, Outcome::Failed(failure)));
+            if !pending.is_untouched() {
+                return true;
             }
-            !untouched
+            let words = format!("The connection to {server} was lost before this was sent.");
+            events.push(outcome(pending.txn, Outcome::Failed(Failure::transient(words))));
+            false
         });
     }
 
     /// Reports and removes a command if it is settled.
     pub(super) fn settle(&mut self, seq: u64, events: &mut Vec<RemoteEvent>) {
-        if let Ok(at) = self.pending.binary_search_by_key(&seq, |p| p.seq) {
+        if let Some(at) = self.position(seq) {
             self.settle_at(at, events);
             self.tidy();
         }
@@ -447,6 +320,12 @@ impl Book {
         true
     }
 
+    fn position(&self, seq: u64) -> Option<usize> {
+        self.pending
+            .binary_search_by_key(&seq, |pending| pending.seq)
+            .ok()
+    }
+
     fn tidy(&mut self) {
         if self.pending.is_empty() {
             self.unfenced = false;
@@ -456,70 +335,4 @@ impl Book {
             }
         }
     }
-}
-
-impl Pending {
-    /// The end of a command.
-    fn finished(self) -> RemoteEvent {
-        let Some(failure) = self.refusal else {
-            return outcome(
-                self.txn,
-                Outcome::Accepted {
-                    ids: self.ids,
-                    at: self.at,
-                },
-            );
-        };
-        let all = self.parts.len();
-        let arrived = self.parts.iter().filter(|p| p.state == State::Accepted).count();
-        let failure = match failure {
-            Failure::Permanent { refusal, reason }
-                if arrived > 0 && matches!(self.what, What::Say { .. }) =>
-            {
-                Failure::refused(refusal, format!("{reason} ({arrived} of {all} lines arrived)"))
-            }
-            failure => failure,
-        };
-        outcome(self.txn, Outcome::Failed(failure))
-    }
-
-    /// The message that the user sent, as its echo shows it.
-    fn echoed(self, nick: Name, me: Name) -> RemoteEvent {
-        let What::Say {
-            to,
-            content: Some(content),
-            ..
-        } = self.what
-        else {
-            return outcome(
-                self.txn,
-                Outcome::Accepted {
-                    ids: self.ids,
-                    at: self.at,
-                },
-            );
-        };
-        let message = Message {
-            ids: self.ids,
-            txn: Some(self.txn),
-            sender: me,
-            nick,
-            at: self.at.unwrap_or_default(),
-            content: self.altered.unwrap_or(*content),
-        };
-        match to {
-            Recipient::Room(room) => RemoteEvent::Room {
-                room,
-                event: RoomEvent::Message(message),
-            },
-            Recipient::Person(person) => RemoteEvent::Person {
-                person,
-                event: PersonEvent::Message(message),
-            },
-        }
-    }
-}
-
-pub(super) fn outcome(txn: TransactionId, outcome: Outcome) -> RemoteEvent {
-    RemoteEvent::Outcome { txn, outcome }
 }

@@ -5,7 +5,8 @@ use viaduct_bridge::Name;
 use crate::proto::format;
 use crate::proto::message::Message;
 
-use super::book::{Pending, What};
+use super::book::PartId;
+use super::pending::{Pending, What};
 use super::{Client, Now, Phase, refusal};
 
 /// The most batches that may be open.
@@ -116,7 +117,7 @@ impl Client {
     }
 
     /// The oldest command that an error fits, by what it names: a person, a room, or a command.
-    fn refused_command(&self, code: u16, message: &Message<'_>) -> Option<(u64, u16)> {
+    fn refused_command(&self, code: u16, message: &Message<'_>) -> Option<PartId> {
         if self.book.is_empty() {
             return None;
         }
@@ -129,19 +130,23 @@ impl Client {
             437 => pending.what == What::Nick && pending.target == folded,
             // "441 nick #channel"
             441 => pending.person.as_deref() == Some(&folded) && Some(&pending.target) == room.as_ref(),
-            404 => matches!(pending.what, What::Say { .. }) && pending.target == folded,
-            482 | 478 | 467 | 499 => !matches!(pending.what, What::Say { .. }) && pending.target == folded,
+            404 => pending.what.says() && pending.target == folded,
+            482 | 478 | 467 | 499 => !pending.what.says() && pending.target == folded,
             _ => pending.target == folded || pending.person.as_deref() == Some(&folded),
         };
         let by_verb = |pending: &Pending| pending.what.verb().eq_ignore_ascii_case(subject);
         let by_kind = |pending: &Pending| match code {
-            411..=414 | 417 => matches!(pending.what, What::Say { .. }),
+            411..=414 | 417 => pending.what.says(),
             472 | 501 | 502 | 696 => pending.what.verb() == "MODE",
-            481 | 484 | 485 => !matches!(pending.what, What::Say { .. }),
+            481 | 484 | 485 => !pending.what.says(),
             _ => false,
         };
-        self.book
-            .oldest(by_name)
+        let named = self.book.oldest(by_name);
+        let named = match code {
+            401 | 441 => named.map(|part| self.book.about_person(part)),
+            _ => named,
+        };
+        named
             .or_else(|| self.book.oldest(by_verb))
             .or_else(|| self.book.oldest(by_kind))
     }
@@ -176,7 +181,7 @@ impl Client {
     }
 
     /// BATCH (IRCv3 batch): only those that answer a label mean something here.
-    fn on_batch(&mut self, message: &Message<'_>, label: Option<(u64, u16)>) {
+    fn on_batch(&mut self, message: &Message<'_>, label: Option<PartId>) {
         let reference = message.param(0);
         if let Some(opened) = reference.strip_prefix('+') {
             if let Some(label) = label
@@ -192,7 +197,7 @@ impl Client {
         }
     }
 
-    fn label_of_batch(&self, message: &Message<'_>) -> Option<(u64, u16)> {
+    fn label_of_batch(&self, message: &Message<'_>) -> Option<PartId> {
         if self.batches.is_empty() {
             return None;
         }
@@ -230,13 +235,13 @@ impl Client {
         }
     }
 
-    fn unban_of(&self, room: &str) -> Option<(u64, u16)> {
+    fn unban_of(&self, room: &str) -> Option<PartId> {
         self.book
-            .oldest(|p| p.target.as_str() == room && matches!(p.what, What::Unban { asked: true, .. }))
+            .oldest(|p| p.target.as_str() == room && matches!(p.what, What::Unban { listing: true, .. }))
     }
 }
 
-fn read_label(label: &str) -> Option<(u64, u16)> {
+fn read_label(label: &str) -> Option<PartId> {
     let (seq, part) = label.split_once('.')?;
     Some((seq.parse().ok()?, part.parse().ok()?))
 }

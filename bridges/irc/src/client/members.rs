@@ -9,7 +9,7 @@ use crate::proto::format;
 use crate::proto::message::{Message, Source};
 use crate::proto::modes::{changes, rank_change};
 
-use super::book::What;
+use super::pending::What;
 use super::snapshot::member;
 use super::{Client, Now, messages};
 
@@ -64,10 +64,23 @@ impl Client {
         } else {
             Departure::Kicked { by: named(by) }
         };
+        if self.is_me(by) {
+            self.seen_done(&What::Kick, &room, &person);
+        }
         if person == self.me {
             self.on_own_leave(&room, how, reason);
         } else {
             self.member_left(&room, person, how, reason);
+        }
+    }
+
+    /// What the user asked for has happened: that is told before what came of it (XEP-0045 §8.2).
+    fn seen_done(&mut self, what: &What, room: &str, person: &str) {
+        let done = self
+            .book
+            .oldest(|p| p.what == *what && p.target.as_str() == room && p.person.as_deref() == Some(person));
+        if let Some(part) = done {
+            self.book.accept(part, &mut self.events);
         }
     }
 
@@ -175,7 +188,11 @@ impl Client {
             told.push(RoomEvent::FlagsChanged(flags));
         }
         if is_in {
+            let own = self.is_me(message.nick());
             for event in merged(told) {
+                if let (true, RoomEvent::RankChanged { person, .. }) = (own, &event) {
+                    self.seen_done(&What::Rank, &folded, person);
+                }
                 self.tell_room(id.clone(), event);
             }
         }

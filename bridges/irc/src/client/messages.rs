@@ -52,7 +52,7 @@ impl Client {
             self.server_says(text);
             return;
         }
-        if target.starts_with('$') {
+        if !is_channel && !self.is_me(target) && !self.is_me(source.nick) {
             // To everybody on the network, by its staff.
             self.server_says(text);
             return;

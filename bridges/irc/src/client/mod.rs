@@ -10,9 +10,12 @@
 
 mod bans;
 mod book;
+mod entering;
 mod from_irc;
 mod members;
 mod messages;
+mod nicknames;
+mod pending;
 mod people;
 mod pulse;
 mod queue;
@@ -37,7 +40,7 @@ use crate::proto::isupport::Isupport;
 use crate::proto::line::Line;
 
 use bans::RecentBans;
-use book::Book;
+use book::{Book, PartId};
 use people::People;
 use pulse::Pulse;
 use queue::{Bucket, Queue};
@@ -95,9 +98,9 @@ pub(crate) struct Client {
     pulse: Pulse,
     events: Vec<RemoteEvent>,
     /// Open batches that answer a labelled command: reference and label.
-    batches: Vec<(Box<str>, (u64, u16))>,
+    batches: Vec<(Box<str>, PartId)>,
     /// The label that the line at hand answers to.
-    label: Option<(u64, u16)>,
+    label: Option<PartId>,
     /// The bytes of our own `nick!user@host` behind the nick, once the server has shown it.
     own_userhost: Option<usize>,
     /// A buffer for folded names.
@@ -203,13 +206,12 @@ impl Client {
 
     /// Does what is due by the clock.
     pub(crate) fn tick(&mut self, now: Now) {
-        if let Phase::Registering(registration) = &self.phase
-            && registration.deadline() <= now.at
-        {
-            self.finish(End::Lost(format!(
-                "{} did not complete the login in time",
-                self.server
-            )));
+        if let Phase::Registering(registration) = &mut self.phase {
+            self.urgent.extend(registration.question(now.at));
+            if registration.is_overdue(now.at) {
+                let words = format!("{} did not complete the login in time", self.server);
+                self.finish(End::Lost(words));
+            }
         }
         if self.pulse.is_dead(now.at) || self.book.is_stuck(now.at) {
             self.finish(End::Lost(format!("{} no longer answers", self.server)));

@@ -32,12 +32,12 @@ pub(super) fn of_command(code: u16, words: &str) -> Failure {
         401 => Refusal::Offline,
         402 | 403 | 406 | 408 | 441 => Refusal::NotFound,
         407 | 439 => Refusal::Throttled,
-        411 | 412 | 413 | 414 | 417 | 431 | 432 | 461 | 696 => Refusal::NotAcceptable,
+        411 | 412 | 413 | 414 | 417 | 431 | 432 | 437 | 438 | 461 | 696 => Refusal::NotAcceptable,
         433 | 436 | 443 | 467 => Refusal::Conflict,
         442 => Refusal::NotInRoom,
         464 => Refusal::NotAuthorized,
         404 | 415 | 477 | 481 | 482 | 486 | 491 | 499 | 531 | 716 => Refusal::Forbidden,
-        263 | 437 | 438 => return transient(words),
+        263 => return transient(words),
         _ => Refusal::NotAllowed,
     };
     Failure::refused(refusal, words)

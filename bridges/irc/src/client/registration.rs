@@ -10,14 +10,13 @@ use crate::proto::line::Line;
 use crate::proto::message::Message;
 use crate::proto::sasl::{self, Mechanism};
 
+use super::nicknames::next_nick;
 use super::{Client, End, Now, Phase};
 
 /// Servers look up host names and ask identd first: that alone may take half a minute.
 const PATIENCE: Duration = Duration::from_secs(75);
-/// How many nicknames are tried.
-const MOST_TRIES: u8 = 8;
-/// Every server takes nicknames of this length (RFC 1459 §1.2).
-const SAFE_NICK: usize = 9;
+/// How long after the welcome the message of the day is waited for before a PING asks.
+const MOTD_PATIENCE: Duration = Duration::from_secs(3);
 /// The token of the PING that stands for the end of the message of the day where a server sends none.
 const READY: &str = "ready";
 
@@ -65,6 +64,8 @@ pub(super) struct Registration {
     mechanism: Option<Mechanism>,
     logged_in: bool,
     welcomed: bool,
+    /// When to ask whether the server is ready.
+    ask_at: Option<Instant>,
     deadline: Instant,
 }
 
@@ -88,13 +89,26 @@ impl Registration {
             mechanism: None,
             logged_in: false,
             welcomed: false,
+            ask_at: None,
             deadline: now.at + PATIENCE,
         };
         (registration, lines)
     }
 
+    /// When something is due.
     pub(super) fn deadline(&self) -> Instant {
-        self.deadline
+        self.ask_at.map_or(self.deadline, |at| at.min(self.deadline))
+    }
+
+    /// Whether the login has taken too long.
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
+        now >= self.deadline
+    }
+
+    /// The question whether the server is ready, when it is due.
+    pub(super) fn question(&mut self, now: Instant) -> Option<Line> {
+        self.ask_at.take_if(|at| now >= *at)?;
+        Some(Line::command("PING").trailing(READY))
     }
 
     /// The next mechanism to try: the certificate first, then the password.
@@ -126,38 +140,6 @@ impl Registration {
     }
 }
 
-/// What to ask for after `asked` was refused. `too_odd`: it was not merely taken.
-fn next_nick(wish: &str, asked: &str, tries: u8, too_odd: bool) -> Option<String> {
-    if tries >= MOST_TRIES {
-        return None;
-    }
-    if too_odd {
-        // The one thing that commonly is too odd about a valid nickname is its length.
-        let mut end = SAFE_NICK.min(asked.len());
-        while !asked.is_char_boundary(end) {
-            end -= 1;
-        }
-        return (end < asked.len()).then(|| asked[..end].to_owned());
-    }
-    if asked.len() < SAFE_NICK || asked.len() > wish.len().max(SAFE_NICK) {
-        return Some(format!("{asked}_"));
-    }
-    if asked.len() > SAFE_NICK && asked == wish {
-        return Some(format!("{asked}_"));
-    }
-    // No longer than it is: the end gives way to a number.
-    let mut end = asked.len().saturating_sub(if tries < 2 { 1 } else { 2 });
-    while !asked.is_char_boundary(end) {
-        end -= 1;
-    }
-    let tail = if tries < 2 {
-        "_".to_owned()
-    } else {
-        format!("_{}", tries % 10)
-    };
-    Some(format!("{}{tail}", &asked[..end]))
-}
-
 impl Client {
     /// Takes a line while the login is under way. False if it means what it means at any time.
     pub(super) fn register(&mut self, now: Now, message: &Message<'_>) -> bool {
@@ -182,8 +164,8 @@ impl Client {
                     return true;
                 }
                 registration.welcomed = true;
+                registration.ask_at = Some(now.at + MOTD_PATIENCE);
                 self.nick = Name::from(message.param(0));
-                self.urgent.push(Line::command("PING").trailing(READY));
             }
             (_, Some(376 | 422)) if registration.welcomed => self.go_online(now),
             (_, Some(433 | 436 | 437 | 432)) if !registration.welcomed => {
@@ -405,41 +387,4 @@ impl Client {
 
 fn request(caps: CapSet) -> Line {
     Line::command("CAP").arg("REQ").trailing(&caps.names())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::next_nick;
-
-    #[test]
-    fn nicknames_to_try() {
-        let mut asked = "bob".to_owned();
-        let mut tried = Vec::new();
-        for tries in 1.. {
-            match next_nick("bob", &asked, tries, false) {
-                Some(next) => {
-                    tried.push(next.clone());
-                    asked = next;
-                }
-                None => break,
-            }
-        }
-        assert_eq!(tried[..2], ["bob_", "bob__"]);
-        let distinct: std::collections::HashSet<_> = tried.iter().collect();
-        assert_eq!(distinct.len(), tried.len(), "{tried:?}");
-
-        assert_eq!(
-            next_nick("averylongnick", "averylongnick", 1, true).as_deref(),
-            Some("averylong")
-        );
-        assert_eq!(
-            next_nick("averylongnick", "averylong", 2, false).as_deref(),
-            Some("averylo_2")
-        );
-        assert_eq!(
-            next_nick("nine_char", "nine_char", 1, false).as_deref(),
-            Some("nine_cha_")
-        );
-        assert_eq!(next_nick("bob", "bob", 1, true), None);
-    }
 }

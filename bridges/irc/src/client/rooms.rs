@@ -1,25 +1,17 @@
-//! The channels that the user is in or wants to be in, and how they are entered (RFC 2812 §3.2).
+//! The channels that the user is in or wants to be in. How they are entered is in `entering`.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use viaduct_bridge::{Departure, Failure, Name, Refusal, RemoteEvent, RoomEvent, RoomId, Secret};
+use viaduct_bridge::{Name, RemoteEvent, RoomId, Secret};
 
 use crate::proto::casemap::Casemapping;
-use crate::proto::line::Line;
-use crate::proto::message::Message;
-use crate::proto::modes::{ChannelModes, changes};
-use crate::proto::time;
+use crate::proto::modes::ChannelModes;
 
-use super::queue::Queued;
 use super::snapshot::Snapshot;
-use super::{Client, Now, Phase, refusal};
-
-/// How long a server may take to answer JOIN.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where the user is on the way into a channel.
-enum State {
+pub(super) enum State {
     /// To be entered at the next opportunity.
     Wanted,
     /// JOIN waits or was sent.
@@ -36,16 +28,16 @@ enum State {
 pub(super) struct Room {
     pub(super) id: RoomId,
     pub(super) modes: ChannelModes,
-    key: Option<Secret>,
-    state: State,
+    pub(super) key: Option<Secret>,
+    pub(super) state: State,
     /// Whether a command of the user waits for the answer.
-    awaited: bool,
+    pub(super) awaited: bool,
     /// Whether the user was in when the connection was lost.
-    lost: bool,
+    pub(super) lost: bool,
 }
 
 impl Room {
-    fn new(id: RoomId, key: Option<Secret>) -> Self {
+    pub(super) fn new(id: RoomId, key: Option<Secret>) -> Self {
         Self {
             id,
             modes: ChannelModes::default(),
@@ -82,9 +74,11 @@ impl Room {
         self.is_in() || matches!(self.state, State::Collecting(_))
     }
 
-    /// A key was set or taken away; the next JOIN will need it.
+    /// A key was set or taken away; the next JOIN will need it. Some servers show a star instead of it.
     pub(super) fn set_key(&mut self, key: Option<&str>) {
-        self.key = key.map(Secret::new);
+        if key != Some("*") {
+            self.key = key.map(Secret::new);
+        }
     }
 
     fn name(&self) -> &Name {
@@ -95,11 +89,11 @@ impl Room {
 /// All channels of a connection, by folded name. They outlive the connection.
 #[derive(Default)]
 pub(crate) struct Rooms {
-    all: HashMap<Name, Room>,
+    pub(super) all: HashMap<Name, Room>,
     /// How many are being described, so that nobody looks where nothing is.
-    collecting: usize,
+    pub(super) collecting: usize,
     /// Channels that the server may put the user into without being asked (forwards), to be left again.
-    unwanted: Vec<Name>,
+    pub(super) unwanted: Vec<Name>,
 }
 
 impl Rooms {
@@ -184,306 +178,12 @@ impl Rooms {
         ids
     }
 
-    fn remove(&mut self, folded: &str) -> Option<Room> {
+    /// Forgets a room.
+    pub(super) fn remove(&mut self, folded: &str) -> Option<Room> {
         let mut room = self.all.remove(folded)?;
         if room.snapshot().is_some() || matches!(room.state, State::Asked { .. }) {
             self.collecting -= 1;
         }
         Some(room)
-    }
-}
-
-impl Client {
-    /// The user wants to enter a room.
-    pub(super) fn join(&mut self, now: Now, id: RoomId, key: Option<Secret>) {
-        let folded = self.fold(&id.room);
-        self.rooms.unwanted.retain(|name| *name != folded);
-        let room = self
-            .rooms
-            .all
-            .entry(folded.clone())
-            .or_insert_with(|| Room::new(id, None));
-        if key.is_some() {
-            room.key = key;
-        }
-        room.awaited = true;
-        match &room.state {
-            State::Wanted => {
-                room.state = State::Asked { until: None };
-                self.rooms.collecting += 1;
-                self.queue.push_join(folded);
-            }
-            State::In => {
-                room.state = State::Refreshing(Box::new(Snapshot::new(now.at)));
-                self.rooms.collecting += 1;
-                for verb in ["TOPIC", "NAMES", "MODE"] {
-                    let line = Line::command(verb).arg(&room.id.room);
-                    self.queue.push(Queued::Line(line));
-                }
-            }
-            // The answer is on its way.
-            State::Asked { .. } | State::Collecting(_) | State::Refreshing(_) => {}
-        }
-    }
-
-    /// Enters all rooms that were wanted before the connection was there.
-    pub(super) fn rejoin(&mut self, _now: Now) {
-        let mut names: Vec<Name> = Vec::new();
-        for (folded, room) in &mut self.rooms.all {
-            if matches!(room.state, State::Wanted) {
-                room.state = State::Asked { until: None };
-                names.push(folded.clone());
-            }
-        }
-        names.sort();
-        self.rooms.collecting += names.len();
-        for name in names {
-            self.queue.push_join(name);
-        }
-    }
-
-    /// One JOIN for as many of these rooms as fit, which are taken off the list.
-    pub(super) fn write_joins(&mut self, now: Now, names: &mut Vec<Name>, out: &mut Vec<u8>) {
-        let most = self.isupport.join_targets.unwrap_or(10).min(10);
-        // Rooms with a key come first: keys are matched to rooms in order.
-        let (mut keyed, mut open) = (Vec::new(), Vec::new());
-        let (mut bytes, mut taken) = (0, 0);
-        for name in names.iter() {
-            if let Some(room) = self.rooms.all.get_mut(name)
-                && let State::Asked { until } = &mut room.state
-            {
-                let key = room
-                    .key
-                    .as_ref()
-                    .filter(|key| !key.is_empty() && !key.reveal().contains(','));
-                let more = room.id.room.len() + key.map_or(0, |key| key.reveal().len()) + 2;
-                if bytes > 0 && (bytes + more > 400 || keyed.len() + open.len() >= most) {
-                    break;
-                }
-                bytes += more;
-                *until = Some(now.at + PATIENCE);
-                match key {
-                    Some(key) => keyed.push((room.id.room.clone(), key.clone())),
-                    None => open.push(room.id.room.clone()),
-                }
-            }
-            taken += 1;
-        }
-        if bytes > 0 {
-            let rooms: Vec<&str> = keyed
-                .iter()
-                .map(|(room, _)| room)
-                .chain(&open)
-                .map(Name::as_str)
-                .collect();
-            let mut line = Line::command("JOIN").arg(&rooms.join(","));
-            if !keyed.is_empty() {
-                let keys: Vec<&str> = keyed.iter().map(|(_, key)| key.reveal()).collect();
-                line = line.arg(&keys.join(","));
-            }
-            line.write_and_wipe(out);
-        }
-        names.drain(..taken);
-    }
-
-    /// The user is in a channel now.
-    pub(super) fn on_own_join(&mut self, now: Now, name: &str) {
-        let folded = self.fold(name);
-        if let Some(at) = self
-            .rooms
-            .unwanted
-            .iter()
-            .position(|unwanted| *unwanted == folded)
-        {
-            self.rooms.unwanted.swap_remove(at);
-            self.queue.push(Queued::Line(Line::command("PART").arg(name)));
-            return;
-        }
-        let id = RoomId {
-            server: self.server.clone(),
-            room: folded.clone(),
-        };
-        let counted = self
-            .rooms
-            .all
-            .get_mut(&folded)
-            .is_some_and(|room| room.snapshot().is_some() || matches!(room.state, State::Asked { .. }));
-        let room = self
-            .rooms
-            .all
-            .entry(folded)
-            .or_insert_with(|| Room::new(id, None));
-        room.state = State::Collecting(Box::new(Snapshot::new(now.at)));
-        self.rooms.collecting += usize::from(!counted);
-        self.queue.push(Queued::Line(Line::command("MODE").arg(name)));
-    }
-
-    /// The user is no longer in a channel.
-    pub(super) fn on_own_leave(&mut self, folded: &str, how: Departure, reason: Option<Name>) {
-        if let Some(room) = self.rooms.remove(folded) {
-            self.tell_room(room.id, RoomEvent::Left { how, reason });
-        }
-    }
-
-    /// The user wants to leave a room.
-    pub(super) fn leave(&mut self, id: RoomId, reason: Option<&str>) {
-        let folded = self.fold(&id.room);
-        match self
-            .rooms
-            .get_mut(&folded)
-            .map(|room| matches!(room.state, State::Wanted))
-        {
-            Some(false) => {
-                let line = Line::command("PART").arg(&id.room);
-                let line = match reason {
-                    Some(reason) => line.trailing(reason),
-                    None => line,
-                };
-                self.queue.push(Queued::Line(line));
-            }
-            Some(true) => self.on_own_leave(&folded, Departure::Left, reason.map(Name::from)),
-            None => {
-                let (how, reason) = (Departure::Left, None);
-                self.tell_room(id, RoomEvent::Left { how, reason });
-            }
-        }
-    }
-
-    /// An error that answers a JOIN, a PART or the questions about a room. True if it was one of these.
-    pub(super) fn room_refused(&mut self, now: Now, code: u16, message: &Message<'_>) -> bool {
-        let folded = self.fold(message.param(1));
-        let Some(room) = self.rooms.get_mut(&folded) else {
-            return false;
-        };
-        match &mut room.state {
-            State::Asked { .. } if code != 404 => {
-                let failure = if code == 470 {
-                    let to = message.param(2);
-                    let words = format!("{} leads to another channel now: {to}", room.id.room);
-                    let forwarded = self.fold(to);
-                    if self.rooms.get_mut(&forwarded).is_none() {
-                        self.rooms.unwanted.push(forwarded);
-                    }
-                    Failure::refused(Refusal::NotAllowed, words)
-                } else {
-                    refusal::of_join(code, message.last())
-                };
-                self.refuse_room(&folded, failure);
-                true
-            }
-            // 403 and 442 to a PART: the user is not in, which is what was wanted.
-            State::In | State::Refreshing(_) if code == 442 => {
-                self.on_own_leave(&folded, Departure::Left, None);
-                true
-            }
-            State::Collecting(snapshot) | State::Refreshing(snapshot) if snapshot.awaits_modes() => {
-                snapshot.modes_end();
-                self.describe(&folded, now);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// The user cannot enter a room.
-    pub(super) fn refuse_room(&mut self, folded: &str, failure: Failure) {
-        if let Some(room) = self.rooms.remove(folded) {
-            self.tell_room(room.id, RoomEvent::Refused { failure });
-        }
-    }
-
-    /// Numerics that describe a channel. True if the line was one of them.
-    pub(super) fn on_description(&mut self, now: Now, code: u16, message: &Message<'_>) -> bool {
-        // 353 has the kind of channel before its name.
-        let name = message.param(if code == 353 { 2 } else { 1 });
-        let mut folded = std::mem::take(&mut self.folded);
-        self.isupport.casemapping.fold_into(name, &mut folded);
-        if let Some(room) = self.rooms.all.get_mut(folded.as_str()) {
-            match code {
-                324 => {
-                    let before = room.modes.flags();
-                    room.modes = ChannelModes::default();
-                    let params = message.params().get(3..).unwrap_or_default();
-                    for change in changes(&self.isupport, message.param(2), params) {
-                        room.modes.apply(change);
-                    }
-                    let flags = room.modes.flags();
-                    match room.snapshot() {
-                        Some(snapshot) => snapshot.modes_end(),
-                        None if flags != before => {
-                            let id = room.id.clone();
-                            self.tell_room(id, RoomEvent::FlagsChanged(flags));
-                        }
-                        None => {}
-                    }
-                }
-                _ => {
-                    if let Some(snapshot) = room.snapshot() {
-                        match code {
-                            331 => snapshot.topic(None),
-                            332 => snapshot.topic(Some(super::messages::topic(message.param(2)))),
-                            333 => snapshot.topic_by(message.param(2), time::parse_seconds(message.param(3))),
-                            353 => snapshot.names(message.last(), &self.isupport, now.at),
-                            _ => snapshot.names_end(now.at),
-                        }
-                    }
-                }
-            }
-            if matches!(code, 324 | 366) {
-                self.describe(&folded, now);
-            }
-        }
-        self.folded = folded;
-        true
-    }
-
-    /// Tells how a room is, if all is known.
-    fn describe(&mut self, folded: &str, now: Now) {
-        let Some(room) = self.rooms.all.get_mut(folded) else {
-            return;
-        };
-        if !room.snapshot().is_some_and(|snapshot| snapshot.is_ready(now.at)) {
-            return;
-        }
-        let (State::Collecting(snapshot) | State::Refreshing(snapshot)) =
-            std::mem::replace(&mut room.state, State::In)
-        else {
-            return;
-        };
-        room.awaited = false;
-        room.lost = false;
-        let id = room.id.clone();
-        let flags = room.modes.flags();
-        self.rooms.collecting -= 1;
-        let (joined, held) = snapshot.finish(&self.me, &self.nick, flags);
-        self.tell_room(id, joined);
-        self.events.extend(held);
-    }
-
-    /// Ends what has waited too long.
-    pub(super) fn rooms_tick(&mut self, now: Now) {
-        if !matches!(self.phase, Phase::Online) || self.rooms.deadline().is_none_or(|at| at > now.at) {
-            return;
-        }
-        let due: Vec<(Name, bool)> = self
-            .rooms
-            .all
-            .iter()
-            .filter_map(|(name, room)| match &room.state {
-                State::Asked { until: Some(until) } if *until <= now.at => Some((name.clone(), false)),
-                State::Collecting(s) | State::Refreshing(s) if s.deadline() <= now.at => {
-                    Some((name.clone(), true))
-                }
-                _ => None,
-            })
-            .collect();
-        for (name, entered) in due {
-            if entered {
-                self.describe(&name, now);
-            } else {
-                let words = format!("{} did not answer", self.server);
-                self.refuse_room(&name, Failure::transient(words));
-            }
-        }
     }
 }

@@ -10,7 +10,7 @@ use crate::proto::caps::Cap;
 use crate::proto::line::Line;
 use crate::proto::{ctcp, format, split};
 
-use super::book::{What, outcome};
+use super::pending::{What, outcome};
 use super::queue::{MOST_QUEUED, Queued};
 use super::{Client, Now, bans};
 
@@ -72,7 +72,7 @@ impl Client {
                 let target = self.fold(&room.room);
                 let what = What::Unban {
                     masks: Vec::new(),
-                    asked: true,
+                    listing: true,
                 };
                 self.enter(txn, what, target, Some(person), vec![line]);
             }
@@ -159,7 +159,15 @@ impl Client {
         let lines = changes
             .chunks(self.isupport.modes)
             .map(|chunk| {
-                let modes: String = chunk.iter().flat_map(|(sign, letter)| [*sign, *letter]).collect();
+                let mut modes = String::new();
+                let mut last = ' ';
+                for (sign, letter) in chunk {
+                    if *sign != last {
+                        modes.push(*sign);
+                        last = *sign;
+                    }
+                    modes.push(*letter);
+                }
                 let line = Line::command("MODE").arg(room).arg(&modes);
                 chunk.iter().fold(line, |line, _| line.arg(person))
             })
@@ -186,10 +194,10 @@ impl Client {
         let Some(pending) = self.book.get_mut(seq) else {
             return;
         };
-        let What::Unban { masks, asked } = &mut pending.what else {
+        let What::Unban { masks, listing } = &mut pending.what else {
             return;
         };
-        *asked = false;
+        *listing = false;
         let masks = std::mem::take(masks);
         if masks.is_empty() {
             let words = "No ban on the list is about this person.";
@@ -284,7 +292,7 @@ impl Client {
                 self.queue.pop();
             }
             Some(Queued::Part { seq, part }) => {
-                self.book.write(*seq, *part, labels, echo, at, out);
+                self.book.write((*seq, *part), labels, echo, at, out);
                 self.queue.pop();
             }
             Some(Queued::Joins(names)) => {

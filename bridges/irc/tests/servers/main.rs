@@ -1,6 +1,12 @@
-//! The bridge against real IRC servers: ngircd and InspIRCd as Debian ships them, each started here on a free
-//! loopback port in a temporary folder, and ended with the test. A server that is not installed is skipped.
+//! The bridge against servers: ngircd and InspIRCd as Debian ships them, each started here on a free loopback port in
+//! a temporary folder, and ended with the test (one that is not installed is skipped); and scripted servers for what
+//! real ones do not do on demand.
 
+mod certificates;
+mod faults;
 mod inspircd;
+mod logins;
 mod ngircd;
+mod reaching;
+mod scripted;
 mod support;

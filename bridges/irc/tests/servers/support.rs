@@ -138,9 +138,13 @@ impl EventSink for Sink {
 
 /// A bridge that knows one server on loopback.
 pub(crate) fn bridge(port: u16, more: &str) -> (IrcBridge, Arc<Notes>) {
-    let text = format!(
-        "[servers.\"{SERVER}\"]\nhost = \"127.0.0.1\"\nports = [{port}]\ntls = false\nflood = \"off\"\n{more}"
-    );
+    let flood = if more.contains("flood") {
+        ""
+    } else {
+        "flood = \"off\"\n"
+    };
+    let text =
+        format!("[servers.\"{SERVER}\"]\nhost = \"127.0.0.1\"\nports = [{port}]\ntls = false\n{flood}{more}");
     let config: IrcConfig = toml::from_str(&text).expect("a valid table");
     let notes = Arc::new(Notes::default());
     let bridge =

@@ -105,6 +105,11 @@ impl CommandDesk {
         }
     }
 
+    /// The full JID that a session belongs to.
+    pub(crate) fn owner(&self, id: &str) -> Option<&str> {
+        self.sessions.get(id).map(|session| session.owner.as_str())
+    }
+
     fn end(&mut self, id: &str) -> Option<Session> {
         let session = self.sessions.remove(id)?;
         self.ended.push_back(id.to_owned());

@@ -10,15 +10,19 @@ use crate::context::Context;
 use crate::effect::{Effect, Effects, Mark, ReplayRequest};
 use crate::ns;
 use crate::payload;
+use crate::portal::presence::write_away;
 use crate::records::{
     JoinedRecord, LoadedPortal, MessageRecord, PortalId, PortalRecord, Position, Said, Write,
 };
 use crate::render;
 use crate::stanza::{Condition, Incoming, Problem};
-use crate::xml::Xml;
+use crate::xml::{Stanza, Xml};
 
 /// The most messages that are replayed before the server has confirmed them.
 const REPLAY_PAGE: u32 = 200;
+
+/// What was said longer ago than this was kept by somebody on the way, and comes with its time (XEP-0203).
+const LATE_MICROS: i64 = 10_000_000;
 
 /// A direct chat.
 #[derive(Debug)]
@@ -158,7 +162,10 @@ impl Login {
             return out.send_opt(stanza.error(&problem));
         }
         let Some(body) = stanza.text_of("body").filter(|body| !body.is_empty()) else {
-            // Typing, receipts, markers: nothing that the network has.
+            // What is left is nothing that the network has: typing, receipts, markers.
+            if let Some(problem) = self.unsupported(stanza) {
+                out.send_opt(stanza.error(&problem));
+            }
             return;
         };
         self.address_chat(person, None, out);
@@ -175,7 +182,13 @@ impl Login {
     }
 
     /// Somebody said something to the user alone.
-    pub(super) fn chat_said(&mut self, person: &PersonId, message: &Message, out: &mut Effects) {
+    pub(super) fn chat_said(
+        &mut self,
+        now: Timestamp,
+        person: &PersonId,
+        message: &Message,
+        out: &mut Effects,
+    ) {
         self.ensure_recorded(out);
         let (login, bare, attached) = (self.id, self.bare.clone(), self.attached);
         self.server(&person.server).spoke = true;
@@ -249,31 +262,47 @@ impl Login {
                     out.send_marked(xml.finish(), mark.clone());
                 }
             }
-            None => out.send_marked(render::chat(&record, &chat.jid, &bare, render::When::Live), mark),
+            None => {
+                let late = now.0.saturating_sub(record.at.0) > LATE_MICROS;
+                let when = if late { render::When::Delayed } else { render::When::Live };
+                out.send_marked(render::chat(&record, &chat.jid, &bare, when), mark);
+            }
         }
     }
 
     /// Presence of the user for one person.
     pub(super) fn person_presence(&mut self, person: &PersonId, stanza: &Incoming, out: &mut Effects) {
-        let answer = |ty: Option<&str>, out: &mut Effects| {
-            let mut xml = Xml::stanza("presence", stanza.to.to_bare().as_str(), &self.bare);
-            out.send(xml.attr_opt("type", ty).finish());
-        };
-        let known = || {
-            let on_server = |room: &&crate::portal::Room| room.room.server == person.server;
-            self.rooms
-                .values()
-                .filter(on_server)
-                .any(|room| room.occupants.get(&person.person).is_some())
-        };
+        let jid = stanza.to.to_bare();
+        let answer = |ty: &str| Xml::stanza("presence", jid.as_str(), &self.bare).attr("type", ty).finish();
         match stanza.ty() {
-            "subscribe" => {
-                answer(Some("subscribed"), out);
-                answer(if known() { None } else { Some("unavailable") }, out);
+            "" => {
+                self.available(stanza.resource(), jid.as_str().into(), out);
+                self.show_away(stanza, out);
             }
-            "probe" => answer(if known() { None } else { Some("unavailable") }, out),
-            "unsubscribe" => answer(Some("unsubscribed"), out),
+            // That one person is shown nothing any more does not end the session.
+            "unavailable" => self.unavailable(&stanza.resource(), jid.as_str(), out),
+            "subscribe" => {
+                out.send(answer("subscribed"));
+                out.send(self.presence_of(person, jid.as_str()));
+            }
+            "probe" => out.send(self.presence_of(person, jid.as_str())),
+            "unsubscribe" => out.send(answer("unsubscribed")),
             _ => {}
         }
+    }
+
+    /// What is known of a person: they are seen in a room, or not at all.
+    fn presence_of(&self, person: &PersonId, jid: &str) -> Stanza {
+        let on_server = |room: &&crate::portal::Room| room.room.server == person.server;
+        let mut rooms = self.rooms.values().filter(on_server);
+        let seen = rooms.find_map(|room| room.occupants.get(&person.person));
+        let mut xml = Xml::stanza("presence", jid, &self.bare);
+        match seen {
+            None => {
+                xml.attr("type", "unavailable");
+            }
+            Some(occupant) => write_away(&mut xml, occupant),
+        }
+        xml.finish()
     }
 }

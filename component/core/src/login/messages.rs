@@ -125,6 +125,9 @@ impl Login {
         };
         let via = room.jid.clone();
         let Some(body) = stanza.text_of("body").filter(|body| !body.is_empty()) else {
+            if let Some(problem) = self.unsupported(stanza) {
+                out.send_opt(stanza.error(&problem));
+            }
             return;
         };
         self.address_chat(&person, Some(via), out);
@@ -132,7 +135,7 @@ impl Login {
     }
 
     /// Why the network cannot carry what a message asks for, if so.
-    fn unsupported(&self, stanza: &Incoming) -> Option<Problem> {
+    pub(super) fn unsupported(&self, stanza: &Incoming) -> Option<Problem> {
         let capabilities = self.ctx.bridge.capabilities();
         let has = |name: &str, namespace: &str| stanza.element.has_child(name, namespace);
         let refused = |what: &str| {

@@ -30,6 +30,7 @@ use crate::effect::{Effect, Effects, Input, Mark, Timer};
 use crate::portal::Room;
 use crate::records::{LoadedLogin, LoginId, LoginRecord, OutboxRecord, Preferences, Write};
 use chats::Chat;
+use gateway_presence::{Entry, Online};
 use outcomes::Pending;
 use register::Registrations;
 use servers::Server;
@@ -52,8 +53,10 @@ pub struct Login {
     attached: bool,
     /// Whether the session with the network is open.
     session: bool,
-    /// The resources that are available to the gateway.
-    online: Vec<Name>,
+    /// The resources that are available to the gateway or to somebody on it.
+    online: Online,
+    /// How the login by presence goes.
+    entry: Entry,
     pub(crate) servers: HashMap<ServerId, Server>,
     pub(crate) rooms: HashMap<RoomId, Room>,
     chats: HashMap<PersonId, Chat>,
@@ -83,7 +86,8 @@ impl Login {
             preferences: Preferences::default(),
             attached: false,
             session: false,
-            online: Vec::new(),
+            online: Online::default(),
+            entry: Entry::default(),
             servers: HashMap::new(),
             rooms: HashMap::new(),
             chats: HashMap::new(),
@@ -199,7 +203,7 @@ impl Login {
         for txn in failed {
             self.tell_failure(txn, out);
         }
-        self.announce_login(out);
+        self.look_for_user(out);
     }
 
     fn link_down(&mut self) {
@@ -259,6 +263,7 @@ impl Login {
             Timer::Linger(server) => self.release(&ServerId(server), out),
             Timer::Join(portal) => self.join_timed_out(portal, out),
             Timer::Commands => self.desk.expire(now, out),
+            Timer::LogIn => self.log_in_again(out),
         }
     }
 
@@ -266,7 +271,7 @@ impl Login {
         match event {
             RemoteEvent::Server { server, event } => self.server_event(&server, event, out),
             RemoteEvent::Room { room, event } => self.room_event(now, &room, event, out),
-            RemoteEvent::Person { person, event } => self.person_event(&person, event, out),
+            RemoteEvent::Person { person, event } => self.person_event(now, &person, event, out),
             RemoteEvent::Outcome { txn, outcome } => self.outcome(now, txn, outcome, out),
         }
     }

@@ -72,6 +72,10 @@ impl Login {
             return self.unregister(Some(stanza.done()), out);
         }
         let form = Submission::of(query);
+        if form.is_none() && self.account.is_some() && is_half_a_password_change(query) {
+            let text = "To change the password, send 'username' and 'password'.";
+            return out.send_opt(stanza.error(&Problem::because(Condition::BadRequest, text)));
+        }
         if form.as_ref().is_some_and(Submission::is_cancel) {
             return out.send(stanza.done());
         }
@@ -106,7 +110,13 @@ impl Login {
         if self.account.is_some() {
             xml.start("registered").end();
         }
-        for field in form.fields.iter().filter(|field| STANDARD.contains(&field.name)) {
+        // Clients that know no forms are not led to believe that what they know is enough (XEP-0077 §6).
+        let enough = form
+            .fields
+            .iter()
+            .all(|field| !field.required || STANDARD.contains(&field.name));
+        let standard = |field: &&viaduct_bridge::Field| enough && STANDARD.contains(&field.name);
+        for field in form.fields.iter().filter(standard) {
             let value = if field.kind == FieldKind::Secret {
                 ""
             } else {
@@ -139,7 +149,8 @@ impl Login {
                 .map(|value| value.trim_end_matches(['\r', '\n']));
             let value = match (given, field.kind) {
                 (Some(value), FieldKind::Secret) => {
-                    changed |= !value.is_empty();
+                    let on_file = self.account.as_ref().and_then(|account| account.secrets.get(field.name));
+                    changed |= !value.is_empty() && on_file.is_none_or(|secret| secret.reveal() != value);
                     value
                 }
                 (Some(value), _) => {
@@ -189,7 +200,8 @@ impl Login {
             Step::Done(account) => {
                 let online = match &asker {
                     Asker::Iq { from, .. } => jid::Jid::new(from).ok(),
-                    Asker::Command(_) | Asker::Chat => None,
+                    Asker::Command(session) => self.desk.owner(session).and_then(|owner| jid::Jid::new(owner).ok()),
+                    Asker::Chat => None,
                 };
                 let before = self.account.replace(account);
                 self.write_record(out);
@@ -255,10 +267,13 @@ impl Login {
             self.servers.clear();
             self.rejoin_all(out);
         }
-        match online.and_then(jid::Jid::resource) {
-            Some(resource) => self.available(resource.as_str().into(), out),
-            None if !self.online.is_empty() => self.log_in(out),
-            None => {}
+        self.entry.begin_anew();
+        if let Some(resource) = online.and_then(jid::Jid::resource) {
+            let gateway = super::gateway_presence::GATEWAY.into();
+            self.online.add(resource.as_str().into(), gateway);
+        }
+        if self.wants_home() {
+            self.log_in(out);
         }
     }
 
@@ -333,6 +348,15 @@ impl Login {
             }
         }
     }
+}
+
+/// Whether a request to change the password (XEP-0077 §3.3) lacks one of its two parts.
+fn is_half_a_password_change(query: &minidom::Element) -> bool {
+    let given = |name: &str| query.has_child(name, ns::REGISTER);
+    let others = query
+        .children()
+        .any(|child| !["username", "password"].contains(&child.name()));
+    !others && !(given("username") && given("password"))
 }
 
 /// A bridge's form as a data form.

@@ -87,8 +87,8 @@ impl Login {
             ShownField::text("muc#roominfo_subject", "Subject", topic),
             ShownField::boolean(
                 "muc#roominfo_subjectmod",
-                "Moderators alone change the subject",
-                flags.topic_locked,
+                "Everybody may change the subject",
+                !flags.topic_locked,
             ),
             ShownField::text("muc#roominfo_occupants", "People", occupants.to_string()),
             ShownField::text(

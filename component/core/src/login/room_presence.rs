@@ -32,7 +32,12 @@ impl Login {
             "" => self.room_available(now, id, stanza, out),
             "unavailable" => self.room_unavailable(id, stanza, out),
             "error" => self.room_bounced(id, stanza, out),
-            // A probe, a subscription: neither enters nor leaves (XEP-0045 §17.3).
+            "probe" => {
+                if let Some(room) = self.rooms.get(id) {
+                    room.probed(&self.ctx, stanza, out);
+                }
+            }
+            // A subscription neither enters nor leaves (XEP-0045 §17.3).
             _ => {}
         }
     }
@@ -201,6 +206,11 @@ impl Login {
             let me = room.me.clone();
             room.show(&self.ctx, &me, &[], out);
         }
+        self.show_away(stanza, out);
+    }
+
+    /// The user's presence for people: away on the network, or back.
+    pub(super) fn show_away(&mut self, stanza: &Incoming, out: &mut Effects) {
         let show = stanza.text_of("show").unwrap_or_default();
         let away = matches!(show.as_str(), "away" | "xa" | "dnd").then(|| {
             let words = stanza.text_of("status").filter(|words| !words.trim().is_empty());
@@ -208,7 +218,9 @@ impl Login {
         });
         if away != self.away {
             self.away.clone_from(&away);
-            self.submit(Command::SetAway { text: away }, out);
+            if self.session {
+                self.submit(Command::SetAway { text: away }, out);
+            }
         }
     }
 

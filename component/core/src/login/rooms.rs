@@ -63,11 +63,17 @@ impl Login {
         }
     }
 
-    pub(super) fn person_event(&mut self, person: &PersonId, event: PersonEvent, out: &mut Effects) {
+    pub(super) fn person_event(
+        &mut self,
+        now: Timestamp,
+        person: &PersonId,
+        event: PersonEvent,
+        out: &mut Effects,
+    ) {
         match event {
             PersonEvent::Message(message) => match message.txn {
                 Some(txn) if self.pending.contains_key(&txn) => self.echoed(txn, &message, out),
-                _ => self.chat_said(person, &message, out),
+                _ => self.chat_said(now, person, &message, out),
             },
             PersonEvent::Renamed { to, nick } => self.renamed(person, &to, &nick, out),
             PersonEvent::Gone { reason } => {
@@ -87,7 +93,7 @@ impl Login {
                     .filter(|room| room.room.server == person.server)
                 {
                     if person.person != room.me {
-                        room.away_changed(&self.ctx, &person.person, text.is_some(), out);
+                        room.away_changed(&self.ctx, &person.person, text.clone(), out);
                     }
                 }
             }

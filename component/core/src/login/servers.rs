@@ -79,6 +79,7 @@ impl Login {
                     self.submit(Command::SetAway { text: Some(text) }, out);
                 }
                 if self.is_home(id) {
+                    self.entry.begin_anew();
                     self.announce_login(out);
                 }
             }
@@ -115,8 +116,11 @@ impl Login {
         for room in rooms {
             room.refuse(&self.ctx, &failure, out);
         }
-        if self.is_home(id) && !self.online.is_empty() {
-            self.refuse_login(&failure, out);
+        if self.is_home(id) && self.wants_home() {
+            if !self.online.is_empty() {
+                self.refuse_login(&failure, out);
+            }
+            self.entry_failed(&failure, out);
         }
         self.server(id).link = Link::Failed { failure };
     }
@@ -198,7 +202,7 @@ impl Login {
             });
             return;
         }
-        if self.is_home(id) && (!self.online.is_empty() || self.preferences.stay_connected) {
+        if self.is_home(id) && self.wants_home() {
             return;
         }
         self.servers.remove(id);

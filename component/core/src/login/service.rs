@@ -113,7 +113,7 @@ impl Login {
                 let mut rooms: Vec<(&str, &str)> = self
                     .rooms
                     .values()
-                    .filter(|room| !room.joined.is_empty())
+                    .filter(|room| !room.joined.is_empty() && !room.flags.hidden)
                     .map(|room| (room.jid.as_str(), room.room.room.as_str()))
                     .collect();
                 rooms.sort_unstable();
@@ -148,7 +148,9 @@ impl Login {
         let mut xml = stanza.result();
         xml.start_ns("query", ns::GATEWAY);
         if stanza.ty() == "get" {
-            let (description, prompt) = self.ctx.bridge.prompt();
+            let bridge = &self.ctx.bridge;
+            let translated = stanza.language().and_then(|language| bridge.prompt_in(language));
+            let (description, prompt) = translated.unwrap_or_else(|| bridge.prompt());
             xml.leaf("desc", description).leaf("prompt", prompt);
             return Ok(xml.finish());
         }

@@ -13,6 +13,9 @@ use crate::records::{JoinedRecord, Write};
 use crate::stanza::Problem;
 use crate::time;
 
+/// The most messages of history that a join gets. The archive has the others.
+pub(crate) const MOST_HISTORY: u32 = 1_000;
+
 /// The history that a client asked for (XEP-0045 §7.2.14).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct HistoryWish {
@@ -125,9 +128,10 @@ impl Room {
 
     fn send_history(&self, ctx: &Context, now: Timestamp, waiting: &Waiting, out: &mut Effects) {
         let wish = waiting.history;
-        let most = wish
-            .max_stanzas
-            .map_or(ctx.history_default, |max| max.min(ctx.history_default));
+        // Who says where the history is to begin wants all of it from there.
+        let begins = wish.since.is_some() || wish.seconds.is_some();
+        let unasked = if begins { MOST_HISTORY } else { ctx.history_default };
+        let most = wish.max_stanzas.unwrap_or(unasked).min(MOST_HISTORY);
         if most == 0 || wish.max_chars == Some(0) || self.last.0 == 0 {
             return;
         }

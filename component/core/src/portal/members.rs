@@ -112,7 +112,7 @@ impl Room {
     }
 
     /// Somebody is away, or back.
-    pub fn away_changed(&mut self, ctx: &Context, person: &Name, away: bool, out: &mut Effects) {
+    pub fn away_changed(&mut self, ctx: &Context, person: &Name, away: Option<Name>, out: &mut Effects) {
         let Some(occupant) = self.occupants.get_mut(person) else {
             return;
         };

@@ -95,8 +95,11 @@ impl Room {
                 }])
             }
             "visitor" => {
-                if theirs >= Affiliation::Admin || theirs > mine {
+                if theirs >= Affiliation::Admin {
                     return Err(above("The voice of an administrator or owner cannot be taken."));
+                }
+                if level(target.rank) >= level(me.rank) {
+                    return Err(above("This person does not stand below you in this room."));
                 }
                 let (grant, revoke) = (Rank::NONE, Rank::VOICE.with(Rank::HALF_OPERATOR));
                 Ok(vec![Command::SetRank {
@@ -339,6 +342,11 @@ impl Room {
 /// Only what somebody has can be taken.
 fn held(target: &Occupant, rank: Rank) -> Rank {
     rank.without(rank.without(target.rank))
+}
+
+/// How high a rank stands: the flags are in the order of their power.
+fn level(rank: Rank) -> u32 {
+    u8::BITS - rank.bits().leading_zeros()
 }
 
 fn not_in_room(text: &str) -> Problem {

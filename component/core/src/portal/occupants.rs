@@ -17,8 +17,8 @@ pub struct Occupant {
     pub nick: Name,
     /// What they may do.
     pub rank: Rank,
-    /// Whether they are away.
-    pub away: bool,
+    /// Why they are away, if they are; empty where nobody says why.
+    pub away: Option<Name>,
     /// The name under which they came, where they changed it since: who they are (XEP-0421 wants the same
     /// occupant-id over changes of the nickname).
     pub identity: Option<Name>,
@@ -37,7 +37,7 @@ impl Occupant {
         Self {
             nick,
             rank: member.rank,
-            away: member.away,
+            away: member.away.then(|| "".into()),
             identity: None,
         }
     }
@@ -200,7 +200,7 @@ impl Occupants {
             let occupant = Occupant {
                 nick: nick.into(),
                 rank: Rank::from_bits(rank.parse().unwrap_or_default()),
-                away: away == "1",
+                away: away.strip_prefix('1').map(Name::from),
                 identity: (!identity.is_empty()).then(|| identity.into()),
             };
             self.0.insert(person.into(), occupant);
@@ -228,7 +228,8 @@ fn write_record(out: &mut String, sign: char, person: &str, occupant: Option<&Oc
     out.push_str(&clean(person));
     if let Some(occupant) = occupant {
         let identity = occupant.identity.as_deref().unwrap_or_default();
-        let away = u8::from(occupant.away).to_string();
+        let away = occupant.away.as_deref();
+        let away = away.map_or_else(|| "0".to_owned(), |words| format!("1{}", clean(words)));
         for field in [
             &clean(&occupant.nick),
             &occupant.rank.bits().to_string(),
@@ -251,7 +252,7 @@ mod tests {
         Occupant {
             nick: nick.into(),
             rank,
-            away: false,
+            away: None,
             identity: None,
         }
     }
@@ -264,7 +265,7 @@ mod tests {
             "eve".into(),
             Occupant {
                 identity: Some("mallory".into()),
-                away: true,
+                away: Some("at lunch".into()),
                 ..occupant("Eve", Rank::NONE)
             },
         );

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::effect::{Effects, Mark};
 use crate::names;
 use crate::ns;
-use crate::stanza::{Kind, Problem, write_error};
+use crate::stanza::{Incoming, Kind, Problem, write_error};
 use crate::xml::{Stanza, Xml};
 
 /// The status codes that come with a presence (XEP-0045 §15.6.2).
@@ -58,6 +58,12 @@ impl Room {
         }))
     }
 
+    /// The JID behind an occupant as one of the user's clients is told: its own for the user, the puppet's for
+    /// everybody else. Clients find themselves among the occupants by it.
+    fn real_jid(&self, ctx: &Context, person: &str, to: &str) -> Name {
+        if *person == *self.me { to.into() } else { self.puppet_jid(ctx, person) }
+    }
+
     /// An occupant is there.
     #[must_use]
     pub fn available(
@@ -71,18 +77,36 @@ impl Room {
         let mut xml = Xml::stanza("presence", &self.occupant_jid(&occupant.nick), to);
         if *person == *self.me {
             xml.raw(&self.my_payload);
-        } else if occupant.away {
-            xml.leaf("show", "away");
+        } else {
+            write_away(&mut xml, occupant);
         }
         xml.start_ns("x", ns::MUC_USER).start("item");
         xml.attr("affiliation", occupant.affiliation().name())
             .attr("role", occupant.role(self.flags.moderated))
-            .attr("jid", &self.puppet_jid(ctx, person))
+            .attr("jid", &self.real_jid(ctx, person, to))
             .end();
         write_codes(&mut xml, codes);
         xml.end();
         self.write_occupant_id(ctx, person, Some(occupant), &mut xml);
         xml.finish()
+    }
+
+    /// A client that is in the room, or its server, asks how somebody is there: the room itself answers with the
+    /// user (XEP-0045 §17.3).
+    pub fn probed(&self, ctx: &Context, probe: &Incoming, out: &mut Effects) {
+        let resource = probe.resource();
+        let asks = self.joined(&resource).is_some() || resource.is_empty() && !self.joined.is_empty();
+        if !asks || !self.is_in_step() {
+            return;
+        }
+        let person = match probe.to.resource() {
+            Some(nick) => self.occupants.by_resource(nick.as_str()),
+            None => self.myself().map(|me| (&self.me, me)),
+        };
+        if let Some((person, occupant)) = person {
+            let codes: &[&str] = if *person == self.me { &[status::SELF] } else { &[] };
+            out.send(self.available(ctx, person, occupant, probe.from.as_str(), codes));
+        }
     }
 
     /// An occupant is gone.
@@ -123,7 +147,7 @@ impl Room {
                 "none"
             },
         );
-        xml.attr("jid", &self.puppet_jid(ctx, person));
+        xml.attr("jid", &self.real_jid(ctx, person, to));
         if let Some(nick) = &parting.new_nick {
             xml.attr("nick", &names::resource(nick));
         }
@@ -231,6 +255,16 @@ impl Room {
         write_codes(&mut xml, &[status::SELF]);
         write_codes(&mut xml, codes);
         xml.finish()
+    }
+}
+
+/// Writes that somebody is away, and why, if they are.
+pub fn write_away(xml: &mut Xml, occupant: &Occupant) {
+    if let Some(words) = &occupant.away {
+        xml.leaf("show", "away");
+        if !words.is_empty() {
+            xml.leaf("status", words);
+        }
     }
 }
 

@@ -32,7 +32,7 @@ impl Room {
                 let occupant = Occupant {
                     nick: person.clone(),
                     rank: viaduct_bridge::Rank::NONE,
-                    away: false,
+                    away: None,
                     identity: None,
                 };
                 shown.insert(person, occupant);

@@ -17,7 +17,7 @@ const MOST: usize = 4;
 
 /// The flows of one login.
 #[derive(Default)]
-pub(super) struct Flows(Option<Box<HashMap<FlowId, Flow>>>);
+pub(super) struct Flows(HashMap<FlowId, Flow>);
 
 struct Flow {
     answers: mpsc::Sender<Answers>,
@@ -41,7 +41,7 @@ impl Flows {
         answers: Answers,
         mailbox: &Arc<Mailbox>,
     ) {
-        let flows = self.0.get_or_insert_default();
+        let flows = &mut self.0;
         if flows.len() >= MOST && !flows.contains_key(&id) {
             let failure = Failure::transient("Too many logins are on their way; end one of them first.");
             mailbox.step(id, Step::Failed { field: None, failure });
@@ -67,7 +67,7 @@ impl Flows {
 
     /// A step has come. Whether anybody wants it; after the last, the flow is over.
     pub(super) fn answered(&mut self, id: FlowId, step: &Step) -> bool {
-        let known = self.0.as_ref().is_some_and(|flows| flows.contains_key(&id));
+        let known = self.0.contains_key(&id);
         let last = matches!(step, Step::Done(_) | Step::Failed { .. });
         if last {
             self.end(id);
@@ -78,19 +78,14 @@ impl Flows {
 
     /// Ends a flow.
     pub(super) fn end(&mut self, id: FlowId) {
-        if let Some(flows) = &mut self.0 {
-            flows.remove(&id);
-            if flows.is_empty() {
-                self.0 = None;
-            }
-        }
+        self.0.remove(&id);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_none()
+        self.0.is_empty()
     }
 
     pub(super) fn clear(&mut self) {
-        self.0 = None;
+        self.0.clear();
     }
 }

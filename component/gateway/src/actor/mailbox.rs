@@ -68,7 +68,12 @@ pub(super) enum NotTaken {
 
 impl Mailbox {
     pub(super) fn new(budget: Arc<Budget>) -> Self {
-        Self { state: Mutex::default(), budget, ring: Notify::new(), room: Notify::new() }
+        Self {
+            state: Mutex::default(),
+            budget,
+            ring: Notify::new(),
+            room: Notify::new(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -93,7 +98,9 @@ impl Mailbox {
         state.stanzas += 1;
         state.bytes += size;
         let first = state.items.is_empty();
-        state.items.push_back(Item::Stanza(incoming, u32::try_from(size).unwrap_or(u32::MAX)));
+        state
+            .items
+            .push_back(Item::Stanza(incoming, u32::try_from(size).unwrap_or(u32::MAX)));
         drop(state);
         if first {
             self.ring.notify_one();
@@ -112,7 +119,11 @@ impl Mailbox {
     }
 
     /// Puts events in if there is room; else they come back.
-    fn try_events(&self, events: Vec<RemoteEvent>, session: u32) -> Result<(), Result<Vec<RemoteEvent>, Closed>> {
+    fn try_events(
+        &self,
+        events: Vec<RemoteEvent>,
+        session: u32,
+    ) -> Result<(), Result<Vec<RemoteEvent>, Closed>> {
         let mut state = self.lock();
         if state.closed {
             return Err(Err(Closed));
@@ -251,15 +262,24 @@ mod tests {
     use super::{Budget, EVENTS, Item, Mailbox, NotTaken, STANZAS, Sink};
 
     fn stanza(xml: &str) -> Box<Incoming> {
-        let xml = xml.replace("<x", "<message xmlns='jabber:component:accept' from='a@b/c' to='d@e'");
-        let xml = xml.replace("<p", "<presence xmlns='jabber:component:accept' from='a@b/c' to='d@e'");
+        let xml = xml.replace(
+            "<x",
+            "<message xmlns='jabber:component:accept' from='a@b/c' to='d@e'",
+        );
+        let xml = xml.replace(
+            "<p",
+            "<presence xmlns='jabber:component:accept' from='a@b/c' to='d@e'",
+        );
         Box::new(Incoming::parse(xml.parse().expect("well-formed")).expect("a stanza"))
     }
 
     fn event() -> RemoteEvent {
         RemoteEvent::Outcome {
             txn: TransactionId(1),
-            outcome: Outcome::Accepted { ids: Vec::new(), at: None },
+            outcome: Outcome::Accepted {
+                ids: Vec::new(),
+                at: None,
+            },
         }
     }
 
@@ -274,20 +294,32 @@ mod tests {
         for _ in 0..STANZAS {
             assert!(mailbox.stanza(stanza("<x/>"), 100).is_ok());
         }
-        assert!(matches!(mailbox.stanza(stanza("<x/>"), 100), Err(NotTaken::Full(_))));
+        assert!(matches!(
+            mailbox.stanza(stanza("<x/>"), 100),
+            Err(NotTaken::Full(_))
+        ));
         assert!(mailbox.stanza(stanza("<p type='unavailable'/>"), 100).is_ok());
         let mut out = Vec::new();
         mailbox.drain(10, &mut out);
         assert!(mailbox.stanza(stanza("<x/>"), 100).is_ok());
-        assert!(matches!(mailbox.stanza(stanza("<x/>"), 3 << 20), Err(NotTaken::Full(_))));
+        assert!(matches!(
+            mailbox.stanza(stanza("<x/>"), 3 << 20),
+            Err(NotTaken::Full(_))
+        ));
         mailbox.close();
-        assert!(matches!(mailbox.stanza(stanza("<x/>"), 100), Err(NotTaken::Closed(_))));
+        assert!(matches!(
+            mailbox.stanza(stanza("<x/>"), 100),
+            Err(NotTaken::Closed(_))
+        ));
     }
 
     #[tokio::test]
     async fn a_session_waits_for_room() {
         let mailbox = Arc::new(Mailbox::new(Arc::new(Budget::default())));
-        let sink = Sink { mailbox: Arc::clone(&mailbox), session: 1 };
+        let sink = Sink {
+            mailbox: Arc::clone(&mailbox),
+            session: 1,
+        };
         sink.send(vec![event(); EVENTS]).await.expect("room");
         let mut waiting = sink.send(vec![event()]);
         assert!((&mut waiting).now_or_never().is_none());

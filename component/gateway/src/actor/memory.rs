@@ -47,7 +47,13 @@ pub trait Memory: Send + Sync {
     /// A page of an archive.
     fn archive(&self, query: ArchiveQuery) -> Remembering<Result<ArchivePage, ArchiveError>>;
     /// Messages by position: those after one, up to another, so many at most.
-    fn replay(&self, portal: PortalId, after: Position, upto: Position, limit: u32) -> Remembering<Vec<MessageRecord>>;
+    fn replay(
+        &self,
+        portal: PortalId,
+        after: Position,
+        upto: Position,
+        limit: u32,
+    ) -> Remembering<Vec<MessageRecord>>;
     /// The newest messages up to a position, so many at most, none older than that.
     fn history(
         &self,

@@ -16,9 +16,11 @@ use super::mailbox::{Item, Mailbox};
 use super::marks::Marks;
 use super::memory::{Core, Gateway, Lane, Remembering, Trouble};
 use super::receipt::Receipt;
+use super::recovery::Rebuilt;
 use super::release::{Pending, Reading};
 use super::session::Sessions;
 use super::timers::Timers;
+use crate::link::Link;
 
 /// How many inputs an actor handles before others have their turn.
 const TURN: usize = 256;
@@ -56,6 +58,8 @@ pub(super) struct Actor {
     pub(super) lane: Box<dyn Lane>,
     /// Something went wrong: the login must be built anew.
     pub(super) fault: Option<Fault>,
+    /// How often that has happened lately.
+    pub(super) rebuilt: Rebuilt,
 }
 
 /// What the core has been told about the link.
@@ -112,7 +116,10 @@ impl Actor {
                 tokio::task::yield_now().await;
                 continue;
             }
-            if matches!(self.wait_once(None).await, Woken::Idle) && self.is_idle() && self.mailbox.close_if_empty() {
+            if matches!(self.wait_once(None).await, Woken::Idle)
+                && self.is_idle()
+                && self.mailbox.close_if_empty()
+            {
                 return;
             }
         }
@@ -122,7 +129,8 @@ impl Actor {
     pub(super) fn turn(&mut self) -> bool {
         self.look_at_link();
         let mut left = TURN;
-        while left > 0 && self.fault.is_none() && self.may_run_ahead() {
+        let may_handle = self.may_run_ahead();
+        while may_handle && left > 0 && self.fault.is_none() {
             if self.mail.is_empty() {
                 let mut items = Vec::from(std::mem::take(&mut self.mail));
                 self.mailbox.drain(left, &mut items);
@@ -136,7 +144,9 @@ impl Actor {
             self.mail = VecDeque::new();
         }
         let now = Instant::now();
-        while self.fault.is_none() && let Some(timer) = self.timers.due(now) {
+        while self.fault.is_none()
+            && let Some(timer) = self.timers.due(now)
+        {
             self.handle(Input::Timer(timer));
         }
         self.close_batch();
@@ -145,7 +155,13 @@ impl Actor {
     }
 
     fn may_run_ahead(&self) -> bool {
-        self.pending.len() < BATCHES && self.pending.iter().map(|batch| batch.effects.len()).sum::<usize>() < AHEAD
+        self.pending.len() < BATCHES
+            && self
+                .pending
+                .iter()
+                .map(|batch| batch.effects.len())
+                .sum::<usize>()
+                < AHEAD
     }
 
     fn take(&mut self, item: Item) {
@@ -184,7 +200,9 @@ impl Actor {
     pub(super) fn handle(&mut self, input: Input) {
         let now = Timestamp::from_system(SystemTime::now());
         let before = self.effects.0.len();
-        let fenced = catch_unwind(AssertUnwindSafe(|| self.core.handle(now, input, &mut self.effects)));
+        let fenced = catch_unwind(AssertUnwindSafe(|| {
+            self.core.handle(now, input, &mut self.effects)
+        }));
         if fenced.is_err() {
             self.effects.0.truncate(before);
             self.fault = Some(Fault::Panic);
@@ -193,6 +211,8 @@ impl Actor {
 
     /// Tells the core what has changed about the link.
     pub(super) fn look_at_link(&mut self) {
+        // In this order: what is confirmed then belongs to this era or an earlier one, and not to a later stream.
+        let newest = self.gateway.link.confirmed();
         let era = self.gateway.link.era();
         if era != self.view.era {
             self.view.era = era;
@@ -209,12 +229,12 @@ impl Actor {
             }
         }
         if !self.marks.is_empty() {
-            let confirmed = self.marks.confirmed(self.gateway.link.confirmed());
+            let confirmed = self.marks.confirmed(newest);
             if !confirmed.is_empty() {
                 self.handle(Input::Confirmed(confirmed));
             }
         }
-        if self.view.attached || self.fault.is_some() || era % 2 == 0 {
+        if self.view.attached || self.fault.is_some() || !Link::is_up_in(era) {
             return;
         }
         if self.view.not_before.is_some_and(|at| at > Instant::now()) {
@@ -240,15 +260,31 @@ impl Actor {
         }
         let mut effects = std::mem::take(&mut self.effects.0);
         let window = self.view.window;
-        let Some(first) = effects.iter().position(|effect| matches!(effect, Effect::Write(_))) else {
-            self.pending.push_back(Pending { ticket: None, effects: effects.into_iter(), receipts: Vec::new(), window });
+        let Some(first) = effects
+            .iter()
+            .position(|effect| matches!(effect, Effect::Write(_)))
+        else {
+            self.pending.push_back(Pending {
+                ticket: None,
+                effects: effects.into_iter(),
+                receipts: Vec::new(),
+                window,
+            });
             return;
         };
         let after = effects.split_off(first);
         if !effects.is_empty() {
-            self.pending.push_back(Pending { ticket: None, effects: effects.into_iter(), receipts: Vec::new(), window });
+            self.pending.push_back(Pending {
+                ticket: None,
+                effects: effects.into_iter(),
+                receipts: Vec::new(),
+                window,
+            });
         }
-        let (mut writes, mut rest) = (Vec::with_capacity(after.len() / 2 + 1), Vec::with_capacity(after.len()));
+        let (mut writes, mut rest) = (
+            Vec::with_capacity(after.len() / 2 + 1),
+            Vec::with_capacity(after.len()),
+        );
         for effect in after {
             match effect {
                 Effect::Write(write) => writes.push(write),
@@ -256,13 +292,22 @@ impl Actor {
             }
         }
         let ticket: Remembering<()> = self.lane.write(writes);
-        self.pending.push_back(Pending { ticket: Some(ticket), effects: rest.into_iter(), receipts, window });
+        self.pending.push_back(Pending {
+            ticket: Some(ticket),
+            effects: rest.into_iter(),
+            receipts,
+            window,
+        });
     }
 
     /// Waits until there is something to do, and does what needs no turn.
     async fn wait_once(&mut self, deadline: Option<Instant>) -> Woken {
         let idle = self.is_idle().then(|| Instant::now() + IDLE);
-        let alarm = [self.timers.next(), self.view.not_before.filter(|_| !self.view.attached), deadline];
+        let alarm = [
+            self.timers.next(),
+            self.view.not_before.filter(|_| !self.view.attached),
+            deadline,
+        ];
         let alarm = alarm.into_iter().flatten().min();
         let may_handle = self.may_run_ahead();
         let woken = tokio::select! {

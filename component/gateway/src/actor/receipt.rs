@@ -28,7 +28,13 @@ impl Receipt {
         let text = [from, to, id.unwrap_or_default()].concat().into_boxed_str();
         // A JID has at most 3071 bytes.
         let (from, to) = (u16::try_from(from.len()).ok()?, u16::try_from(to.len()).ok()?);
-        Some(Self { kind: incoming.kind, has_id: id.is_some(), from, to, text })
+        Some(Self {
+            kind: incoming.kind,
+            has_id: id.is_some(),
+            from,
+            to,
+            text,
+        })
     }
 
     /// Tells the sender that it was lost.
@@ -59,11 +65,26 @@ mod tests {
 
     #[test]
     fn the_sender_is_told_from_the_address_that_was_written_to() {
-        let lost = receipt("<message id='1'><body>x</body></message>").expect("answered").lost();
+        let lost = receipt("<message id='1'><body>x</body></message>")
+            .expect("answered")
+            .lost();
         let lost = lost.as_str();
-        assert!(lost.starts_with("<message from='d@e' to='a@b/ü' type='error' id='1'><error type='wait'"), "{lost}");
-        assert!(!receipt("<iq type='get'/>").expect("answered").lost().as_str().contains(" id="));
-        for silent in ["<iq type='result'/>", "<message type='error'/>", "<presence type='unavailable'/>"] {
+        assert!(
+            lost.starts_with("<message from='d@e' to='a@b/ü' type='error' id='1'><error type='wait'"),
+            "{lost}"
+        );
+        assert!(
+            !receipt("<iq type='get'/>")
+                .expect("answered")
+                .lost()
+                .as_str()
+                .contains(" id=")
+        );
+        for silent in [
+            "<iq type='result'/>",
+            "<message type='error'/>",
+            "<presence type='unavailable'/>",
+        ] {
             assert!(receipt(silent).is_none(), "{silent}");
         }
     }

@@ -15,15 +15,25 @@ use crate::link::Link;
 
 /// How long an actor may take to end.
 const LAST_WORK: Duration = Duration::from_millis(3500);
-/// How often the store is asked for a login before its waiting stanzas are refused.
-const ATTEMPTS: u32 = 5;
+/// How often the store is asked for a login before what waits for it is refused.
+const ATTEMPTS: u32 = 4;
+/// The first pause before something is tried again.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// How often somebody who waits looks whether the gateway stops.
+const REST: Duration = Duration::from_millis(200);
 
 /// The actor is over, and its mailbox closed.
 pub(super) struct Over;
 
 impl Actor {
     /// Loads a login and lets it begin.
-    pub(super) async fn load(gateway: Arc<Gateway>, user: BareJid, mailbox: Arc<Mailbox>) -> Result<Self, Over> {
+    pub(super) async fn load(
+        gateway: Arc<Gateway>,
+        user: BareJid,
+        mailbox: Arc<Mailbox>,
+    ) -> Result<Self, Over> {
         let core = load(&gateway, &user, &mailbox).await?;
         let lane = gateway.memory.lane();
         let mut actor = Self {
@@ -44,6 +54,7 @@ impl Actor {
             view: Default::default(),
             lane,
             fault: None,
+            rebuilt: Rebuilt::default(),
         };
         actor.handle(Input::Start);
         Ok(actor)
@@ -59,7 +70,9 @@ impl Actor {
             Some(Fault::Commit(trouble)) => {
                 tracing::error!(error = %trouble, "what a user did could not be remembered; it was refused");
             }
-            Some(Fault::Panic) => tracing::error!("a login panicked; it is built anew from what is on record"),
+            Some(Fault::Panic) => {
+                tracing::error!("a login panicked; it is built anew from what is on record")
+            }
             None => {}
         }
         if matches!(fault, Some(Fault::Panic)) {
@@ -92,6 +105,7 @@ impl Actor {
             self.sessions.closed().await;
         }
         self.sessions.forget();
+        self.rebuilt.pause(&self.mailbox).await;
         self.core = load(&self.gateway, &self.user, &self.mailbox).await?;
         self.lane = self.gateway.memory.lane();
         let window = self.view.window;
@@ -117,14 +131,43 @@ impl Actor {
             }
             self.step(deadline).await;
         }
+        // What did not make it into the store may come back after the restart, or not: its senders must know.
+        for batch in std::mem::take(&mut self.pending) {
+            for receipt in &batch.receipts {
+                self.answer(receipt.lost());
+            }
+        }
         refuse_all(&self.gateway.link, self.mailbox.close());
     }
 }
 
-/// Loads a login; patiently, because those who wait for it would otherwise be refused.
+/// How often a login was built anew in a row.
+#[derive(Default)]
+pub(super) struct Rebuilt {
+    times: u32,
+    last: Option<Instant>,
+}
+
+impl Rebuilt {
+    /// Waits before the next time: not at all if the last was long ago, and ever longer where it does not help.
+    async fn pause(&mut self, mailbox: &Mailbox) {
+        let lately = self.last.is_some_and(|last| last.elapsed() < LONGEST_PAUSE * 2);
+        self.times = if lately { self.times + 1 } else { 0 };
+        if self.times > 0 {
+            let pause = FIRST_PAUSE
+                .saturating_mul(1 << self.times.min(10))
+                .min(LONGEST_PAUSE);
+            rest(pause, mailbox).await;
+        }
+        self.last = Some(Instant::now());
+    }
+}
+
+/// Loads a login, and tries until it can be done: somebody in a room counts on it. What waits meanwhile is refused when
+/// it has waited for some time.
 async fn load(gateway: &Gateway, user: &BareJid, mailbox: &Mailbox) -> Result<Box<dyn super::Core>, Over> {
-    let mut wait = Duration::from_millis(250);
-    for _ in 0..ATTEMPTS {
+    let mut attempts = 0;
+    while !mailbox.is_stopping() {
         match gateway.memory.load(user).await {
             Ok(loaded) => return Ok((gateway.make)(user.clone(), loaded.map(|loaded| *loaded))),
             Err(Trouble::Over(words)) => {
@@ -133,15 +176,30 @@ async fn load(gateway: &Gateway, user: &BareJid, mailbox: &Mailbox) -> Result<Bo
             }
             Err(trouble) => tracing::warn!(error = %trouble, "a login cannot be loaded; it is tried again"),
         }
-        if mailbox.is_stopping() {
-            break;
+        attempts += 1;
+        if attempts >= ATTEMPTS {
+            let mut waiting = Vec::new();
+            mailbox.drain(usize::MAX, &mut waiting);
+            refuse_all(&gateway.link, waiting);
         }
-        sleep(wait).await;
-        wait *= 2;
+        rest(
+            FIRST_PAUSE
+                .saturating_mul(1 << attempts.min(10))
+                .min(LONGEST_PAUSE),
+            mailbox,
+        )
+        .await;
     }
-    tracing::error!("a login could not be loaded; what waited for it is refused");
     refuse_all(&gateway.link, mailbox.close());
     Err(Over)
+}
+
+/// Waits so long, or until the gateway stops.
+async fn rest(pause: Duration, mailbox: &Mailbox) {
+    let until = Instant::now() + pause;
+    while Instant::now() < until && !mailbox.is_stopping() {
+        sleep(REST.min(until - Instant::now())).await;
+    }
 }
 
 /// Refuses everything that waited for an actor that will not come.

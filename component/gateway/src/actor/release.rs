@@ -42,13 +42,17 @@ pub(super) enum Read {
     ReplayFailed,
     /// The old session has gone; the new one may be opened.
     Open(Option<Account>),
+    /// The session has left.
+    Left,
 }
 
 impl Actor {
     /// Does everything that need not wait.
     pub(super) fn release(&mut self) {
         while self.reading.is_none() {
-            let Some(batch) = self.pending.front_mut() else { break };
+            let Some(batch) = self.pending.front_mut() else {
+                break;
+            };
             if batch.ticket.is_some() {
                 break;
             }
@@ -72,15 +76,21 @@ impl Actor {
 
     /// Sends the stanzas at the head of the first batch, with the queue opened once.
     fn send_row(&mut self) {
-        let Some(mut batch) = self.pending.pop_front() else { return };
+        let Some(mut batch) = self.pending.pop_front() else {
+            return;
+        };
         let row = std::iter::from_fn(|| {
-            matches!(batch.effects.as_slice().first(), Some(Effect::Send { .. })).then(|| batch.effects.next())?
+            matches!(batch.effects.as_slice().first(), Some(Effect::Send { .. }))
+                .then(|| batch.effects.next())?
         });
         let window = batch.window;
-        self.send(row.filter_map(|effect| match effect {
-            Effect::Send { stanza, mark } => Some((stanza, mark)),
-            _ => None,
-        }), window);
+        self.send(
+            row.filter_map(|effect| match effect {
+                Effect::Send { stanza, mark } => Some((stanza, mark)),
+                _ => None,
+            }),
+            window,
+        );
         self.pending.push_front(batch);
     }
 
@@ -130,12 +140,14 @@ impl Actor {
                 }
             }
             Effect::OpenSession(account) => self.open_session(account),
-            Effect::CloseSession { reason } => {
-                self.submit();
-                self.sessions.close(reason);
-            }
-            Effect::Login { flow, account, answers } => {
-                self.flows.go_on(flow, &self.gateway, &self.user, account, answers, &self.mailbox);
+            Effect::CloseSession { reason } => self.close_session(reason),
+            Effect::Login {
+                flow,
+                account,
+                answers,
+            } => {
+                self.flows
+                    .go_on(flow, &self.gateway, &self.user, account, answers, &self.mailbox);
             }
             Effect::EndLogin(flow) => self.flows.end(flow),
             Effect::SetTimer { timer, after } => self.timers.set(timer, after),
@@ -144,7 +156,9 @@ impl Actor {
 
     fn history(&self, request: Box<HistoryRequest>, window: u64) -> Reading {
         let read =
-            self.gateway.memory.history(request.portal, request.upto, request.max_stanzas, request.since);
+            self.gateway
+                .memory
+                .history(request.portal, request.upto, request.max_stanzas, request.since);
         Box::pin(async move {
             let messages = messages_or_none(read.await, "history at join");
             let mut stanzas: Vec<_> = Vec::with_capacity(messages.len());
@@ -174,9 +188,17 @@ impl Actor {
                 Ok(page) => render::archive_answer(&request, &page),
                 Err(trouble) => {
                     tracing::warn!(error = %trouble, "an archive query could not be answered");
-                    let problem =
-                        Problem::because(Condition::InternalServerError, "The archive cannot be read at the moment.");
-                    vec![error(Kind::Iq, &request.room, &request.to, Some(&request.iq_id), &problem)]
+                    let problem = Problem::because(
+                        Condition::InternalServerError,
+                        "The archive cannot be read at the moment.",
+                    );
+                    vec![error(
+                        Kind::Iq,
+                        &request.room,
+                        &request.to,
+                        Some(&request.iq_id),
+                        &problem,
+                    )]
                 }
             };
             Read::Stanzas(stanzas.into_iter().map(|stanza| (stanza, None)).collect(), window)
@@ -184,7 +206,10 @@ impl Actor {
     }
 
     fn replay(&self, request: Box<ReplayRequest>, window: u64) -> Reading {
-        let read = self.gateway.memory.replay(request.portal, request.after, request.upto, request.limit);
+        let read = self
+            .gateway
+            .memory
+            .replay(request.portal, request.after, request.upto, request.limit);
         Box::pin(async move {
             let messages = match read.await {
                 Ok(messages) => messages,
@@ -214,14 +239,21 @@ impl Actor {
                 self.view.not_before = Some(Instant::now() + AFTER_FAILURE);
             }
             Read::Open(account) => self.open_session(account),
+            Read::Left => {}
         }
     }
 }
 
 /// The first and the last message of an archive, as one page.
-async fn both_ends(memory: &dyn Memory, request: &ArchiveRequest) -> Remembered<Result<ArchivePage, ArchiveError>> {
+async fn both_ends(
+    memory: &dyn Memory,
+    request: &ArchiveRequest,
+) -> Remembered<Result<ArchivePage, ArchiveError>> {
     let end = |place: PagePlace| {
-        memory.archive(ArchiveQuery { page: PageRequest { max: 1, place }, ..request.query.clone() })
+        memory.archive(ArchiveQuery {
+            page: PageRequest { max: 1, place },
+            ..request.query.clone()
+        })
     };
     let (first, last) = (end(PagePlace::First).await?, end(PagePlace::Last).await?);
     Ok(first.and_then(|mut page| {

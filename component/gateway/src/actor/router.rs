@@ -125,7 +125,9 @@ impl Router {
             return Ok(Arc::clone(mailbox));
         }
         if self.stopping.load(Ordering::Acquire) {
-            return Err(NoActor::Refused("The gateway is about to restart. Please try again in a minute."));
+            return Err(NoActor::Refused(
+                "The gateway is about to restart. Please try again in a minute.",
+            ));
         }
         if concerns_nobody(incoming) && self.complete.load(Ordering::Acquire) {
             return Err(NoActor::NotNeeded);
@@ -135,7 +137,10 @@ impl Router {
             None
         } else {
             let router = self.own.upgrade().ok_or(NoActor::NotNeeded)?;
-            Some(Stranger::new(router).ok_or(NoActor::Refused("The gateway is busy. Please try again later."))?)
+            Some(
+                Stranger::new(router)
+                    .ok_or(NoActor::Refused("The gateway is busy. Please try again later."))?,
+            )
         };
         Ok(self.spawn(&mut actors, user, stranger))
     }
@@ -183,7 +188,10 @@ impl Upward for Router {
                 Err(NoActor::Refused(words)) => return self.refuse(&incoming, words),
             };
             if self.stopping.load(Ordering::Acquire) {
-                return self.refuse(&incoming, "The gateway is about to restart. Please try again in a minute.");
+                return self.refuse(
+                    &incoming,
+                    "The gateway is about to restart. Please try again in a minute.",
+                );
             }
             match mailbox.stanza(incoming, size) {
                 Ok(()) => return,
@@ -232,7 +240,13 @@ async fn live(router: Arc<Router>, user: BareJid, mailbox: Arc<Mailbox>, strange
     let mut pause = AFTER_CRASH;
     loop {
         let life = async {
-            if let Ok(actor) = Box::pin(Actor::load(Arc::clone(&gateway), user.clone(), Arc::clone(&mailbox))).await {
+            if let Ok(actor) = Box::pin(Actor::load(
+                Arc::clone(&gateway),
+                user.clone(),
+                Arc::clone(&mailbox),
+            ))
+            .await
+            {
                 actor.run().await;
             }
         };
@@ -249,5 +263,15 @@ async fn live(router: Arc<Router>, user: BareJid, mailbox: Arc<Mailbox>, strange
     drop(stranger);
     if router.alive.fetch_sub(1, Ordering::AcqRel) == 1 {
         router.empty.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+impl Router {
+    /// How many bytes the task of an actor takes, without what the core keeps.
+    pub(super) fn size_of_life(&self) -> usize {
+        let router = self.own.upgrade().expect("the router is there");
+        let mailbox = Arc::new(Mailbox::new(Arc::clone(&self.budget)));
+        size_of_val(&live(router, BareJid::new("a@b").expect("a JID"), mailbox, None))
     }
 }

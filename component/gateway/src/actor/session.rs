@@ -72,6 +72,19 @@ impl Sessions {
 }
 
 impl Actor {
+    /// Leaves the network; what comes after it waits until the network has seen that.
+    pub(super) fn close_session(&mut self, reason: Option<Name>) {
+        self.submit();
+        self.sessions.close(reason);
+        if let Some(leaving) = self.sessions.leaving.take() {
+            self.reading = Some(Box::pin(async move {
+                // If it panicked, it is gone too.
+                let _ = leaving.await;
+                Read::Left
+            }));
+        }
+    }
+
     /// Opens a session, once an older one has left.
     pub(super) fn open_session(&mut self, account: Option<Account>) {
         self.submit();
@@ -85,8 +98,15 @@ impl Actor {
         }
         self.sessions.number += 1;
         self.sessions.first = self.sessions.number;
-        let sink = Arc::new(Sink { mailbox: Arc::clone(&self.mailbox), session: self.sessions.number });
-        let context = SessionContext { user: self.user.as_str().into(), account, sink };
+        let sink = Arc::new(Sink {
+            mailbox: Arc::clone(&self.mailbox),
+            session: self.sessions.number,
+        });
+        let context = SessionContext {
+            user: self.user.as_str().into(),
+            account,
+            sink,
+        };
         self.sessions.open = Some(self.gateway.ctx.bridge.open(context));
     }
 
@@ -100,12 +120,21 @@ impl Actor {
             session.submit(commands);
             return;
         }
-        tracing::error!(count = commands.len(), "commands for a network that no session is open with");
+        tracing::error!(
+            count = commands.len(),
+            "commands for a network that no session is open with"
+        );
         let outcome = |txn| RemoteEvent::Outcome {
             txn,
-            outcome: Outcome::Failed(Failure::NotLoggedIn { reason: "There is no connection to the network.".into() }),
+            outcome: Outcome::Failed(Failure::NotLoggedIn {
+                reason: "There is no connection to the network.".into(),
+            }),
         };
-        let refused: Vec<_> = commands.iter().filter_map(viaduct_bridge::Command::txn).map(outcome).collect();
+        let refused: Vec<_> = commands
+            .iter()
+            .filter_map(viaduct_bridge::Command::txn)
+            .map(outcome)
+            .collect();
         if !refused.is_empty() {
             self.mail.push_back(Item::Events(refused, self.sessions.first));
             crate::link::Listener::wake(&*self.mailbox);

@@ -22,7 +22,12 @@ impl Timers {
 
     /// Takes out one that has run out, the earliest first.
     pub(super) fn due(&mut self, now: Instant) -> Option<Timer> {
-        let (index, _) = self.0.iter().enumerate().min_by_key(|(_, (at, _))| *at).filter(|(_, (at, _))| *at <= now)?;
+        let (index, _) = self
+            .0
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, (at, _))| *at)
+            .filter(|(_, (at, _))| *at <= now)?;
         Some(self.0.swap_remove(index).1)
     }
 

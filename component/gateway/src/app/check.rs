@@ -1,5 +1,6 @@
 //! `viaduct check`: everything once, in words.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,14 +56,21 @@ pub(super) async fn check(settings: Settings) -> Result<ExitCode> {
             }
         } else {
             match try_out(&gateway.target).await {
-                Ok(()) => Report::ok(&format!("{domain}: the XMPP server at {} lets us in", gateway.target.server)),
+                Ok(()) => Report::ok(&format!(
+                    "{domain}: the XMPP server at {} lets us in",
+                    gateway.target.server
+                )),
                 Err(error) => report.wrong(&format!("{domain}: {error}")),
             }
         }
         for server in servers(gateway) {
             match connects(&server).await {
-                Ok(()) => Report::ok(&format!("{domain}: the IRC server at {server} accepts connections")),
-                Err(error) => report.wrong(&format!("{domain}: the IRC server at {server} cannot be reached: {error}")),
+                Ok(()) => Report::ok(&format!(
+                    "{domain}: the IRC server at {server} accepts connections"
+                )),
+                Err(error) => report.wrong(&format!(
+                    "{domain}: the IRC server at {server} cannot be reached: {error}"
+                )),
             }
         }
     }
@@ -82,6 +90,33 @@ pub(super) async fn check(settings: Settings) -> Result<ExitCode> {
 /// Opens the database. Whether another viaduct is at work on it.
 async fn check_store(settings: &Settings, report: &mut Report) -> bool {
     let config = &settings.store;
+    if let Some(file) = sqlite_file(&config.url)
+        && !file.exists()
+    {
+        // Made here, it would belong to whoever checks, and not to whoever runs.
+        for (what, path) in [("database", file), ("key", config.key_file.as_path())] {
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty())
+                .unwrap_or(Path::new("."));
+            if path.exists() {
+                Report::ok(&format!("{}: the {what} is there", path.display()));
+            } else if folder.is_dir() {
+                Report::ok(&format!(
+                    "{}: the {what} will be made at the first start",
+                    path.display()
+                ));
+            } else {
+                report.wrong(&format!(
+                    "{}: the {what} cannot be made, because there is no directory {}; make it, and let the user that \
+                     viaduct runs as own it",
+                    path.display(),
+                    folder.display()
+                ));
+            }
+        }
+        return false;
+    }
     let opened = match SealingKey::load_or_create(&config.key_file) {
         Ok(key) => Store::open(config.clone(), key).await,
         Err(error) => Err(error),
@@ -93,7 +128,10 @@ async fn check_store(settings: &Settings, report: &mut Report) -> bool {
             false
         }
         Err(StoreError::InUse { .. }) => {
-            Report::ok(&format!("{}: a viaduct is at work on the database", config.shown_url()));
+            Report::ok(&format!(
+                "{}: a viaduct is at work on the database",
+                config.shown_url()
+            ));
             true
         }
         Err(error) => {
@@ -101,6 +139,13 @@ async fn check_store(settings: &Settings, report: &mut Report) -> bool {
             false
         }
     }
+}
+
+/// The file of a SQLite database.
+fn sqlite_file(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    Some(Path::new(path.split('?').next().unwrap_or_default()))
 }
 
 /// The servers that the operator has named.
@@ -119,12 +164,16 @@ fn servers(gateway: &GatewaySettings) -> Vec<String> {
                 };
                 address(host, port.or(server.port).unwrap_or(usual(server.tls)))
             });
-            let others = config.servers.iter().filter(|(name, _)| {
-                config.server.as_ref().is_none_or(|fixed| fixed.host != **name)
-            });
+            let others = config
+                .servers
+                .iter()
+                .filter(|(name, _)| config.server.as_ref().is_none_or(|fixed| fixed.host != **name));
             let others = others.map(|(name, server)| {
                 let port = server.ports.as_ref().and_then(|ports| ports.first().copied());
-                address(server.host.as_ref().unwrap_or(name), port.unwrap_or(usual(server.tls.unwrap_or(true))))
+                address(
+                    server.host.as_ref().unwrap_or(name),
+                    port.unwrap_or(usual(server.tls.unwrap_or(true))),
+                )
             });
             fixed.chain(others).collect()
         }
@@ -134,7 +183,11 @@ fn servers(gateway: &GatewaySettings) -> Vec<String> {
 }
 
 fn address(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
 }
 
 async fn connects(server: &str) -> Result<(), String> {

@@ -76,7 +76,11 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Run(arg) => settings(&arg.config).and_then(|settings| block_on(run::run(settings))),
         Command::Check(arg) => check_all(&arg.config),
         Command::Migrate(arg) => settings(&arg.config).and_then(|settings| {
-            block_on(async move { Ok(Store::migrate(&settings.store).await.map(|()| ExitCode::SUCCESS)?) })
+            block_on(async move {
+                Ok(Store::migrate(&settings.store)
+                    .await
+                    .map(|()| ExitCode::SUCCESS)?)
+            })
         }),
     };
     done.unwrap_or_else(|error| {
@@ -96,8 +100,10 @@ fn check_all(path: &Path) -> Result<ExitCode> {
 }
 
 fn block_on(future: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?;
     let done = runtime.block_on(future);
     // Whatever still runs now is not worth waiting for.
     runtime.shutdown_background();

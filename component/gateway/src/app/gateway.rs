@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result, anyhow};
 use jid::BareJid;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
-use viaduct_bridge::{Bridge, Name, Notebook, Timestamp};
 use viaduct_bridge::outgoing::OutgoingPolicy;
+use viaduct_bridge::{Bridge, Name, Notebook, Timestamp};
 use viaduct_core::context::{Context, Entropy, IdSource};
 use viaduct_core::effect::{Effects, Input};
 use viaduct_core::login::Login;
@@ -83,7 +83,11 @@ pub(super) fn bridge(
             Ok(Arc::new(bridge))
         }
         #[cfg(not(feature = "irc"))]
-        _ => Err(anyhow!("gateway.{}: no network; {outgoing:?} {}", settings.name, notebook.get("").is_some())),
+        _ => Err(anyhow!(
+            "gateway.{}: no network; {outgoing:?} {}",
+            settings.name,
+            notebook.get("").is_some()
+        )),
     }
 }
 
@@ -102,7 +106,10 @@ pub(super) fn start(settings: &GatewaySettings, shared: &Shared) -> Result<Runni
         bridge,
         access: settings.access.clone(),
         registration_required,
-        ids: IdSource::new(shared.store.highest_id(), Timestamp::from_system(SystemTime::now())),
+        ids: IdSource::new(
+            shared.store.highest_id(),
+            Timestamp::from_system(SystemTime::now()),
+        ),
         entropy: Box::new(SystemEntropy),
         occupant_secret,
         version: env!("CARGO_PKG_VERSION"),
@@ -114,7 +121,10 @@ pub(super) fn start(settings: &GatewaySettings, shared: &Shared) -> Result<Runni
     let gateway = Arc::new(Gateway {
         ctx,
         link: Arc::clone(&link),
-        memory: Arc::new(Stored { store: shared.store.clone(), gateway: domain.clone() }),
+        memory: Arc::new(Stored {
+            store: shared.store.clone(),
+            gateway: domain.clone(),
+        }),
         make: Box::new(move |user, loaded| Box::new(Login::new(Arc::clone(&make_ctx), user, loaded))),
         alarm: Arc::clone(&shared.alarm),
     });
@@ -122,7 +132,12 @@ pub(super) fn start(settings: &GatewaySettings, shared: &Shared) -> Result<Runni
     let supervisor = Supervisor::new(settings.target.clone(), shared.limits);
     let supervisor = tokio::spawn(supervisor.run(Arc::clone(&link), Arc::clone(&router) as Arc<dyn Upward>));
     let starter = tokio::spawn(start_logins(shared.store.clone(), domain, Arc::clone(&router)));
-    Ok(Running { router, link, supervisor, starter })
+    Ok(Running {
+        router,
+        link,
+        supervisor,
+        starter,
+    })
 }
 
 impl Running {
@@ -167,9 +182,17 @@ fn occupant_secret(notebook: &dyn Notebook, domain: &str) -> Result<[u8; 32]> {
     let key = format!("viaduct.occupant-secret.{domain}");
     if let Some(text) = notebook.get(&key) {
         let mut secret = [0; 32];
-        let digits = |at: usize| text.get(2 * at..2 * at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
-        let read = secret.iter_mut().enumerate().try_for_each(|(at, byte)| digits(at).map(|digit| *byte = digit));
-        return read.map(|()| secret).with_context(|| format!("the note {key} in the database is damaged"));
+        let digits = |at: usize| {
+            text.get(2 * at..2 * at + 2)
+                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+        };
+        let read = secret
+            .iter_mut()
+            .enumerate()
+            .try_for_each(|(at, byte)| digits(at).map(|digit| *byte = digit));
+        return read
+            .map(|()| secret)
+            .with_context(|| format!("the note {key} in the database is damaged"));
     }
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|error| anyhow!("the system gives no random bytes: {error}"))?;

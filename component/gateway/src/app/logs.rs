@@ -17,7 +17,13 @@ pub enum LogFormat {
 }
 
 /// Libraries that would write stanzas, passwords and queries into the logs if they were let.
-const QUIET: &[&str] = &["tokio_xmpp=info", "xmpp_parsers=info", "rxml=info", "xso=info", "sqlx=warn"];
+const QUIET: &[&str] = &[
+    "tokio_xmpp=info",
+    "xmpp_parsers=info",
+    "rxml=info",
+    "xso=info",
+    "sqlx=warn",
+];
 
 /// Begins to log to the standard error, as `RUST_LOG` says; without it, what is worth knowing.
 pub(super) fn begin(format: LogFormat) {
@@ -25,10 +31,15 @@ pub(super) fn begin(format: LogFormat) {
     for directive in QUIET.iter().filter_map(|text| text.parse::<Directive>().ok()) {
         filter = filter.add_directive(directive);
     }
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // It fails only where somebody else has begun already, as in a test.
     let _ = match format {
-        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),
+        LogFormat::Text => builder
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_target(false)
+            .try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     panic::set_hook(Box::new(report));
@@ -36,7 +47,13 @@ pub(super) fn begin(format: LogFormat) {
 
 /// Logs where a panic was. A formatted message may quote what somebody wrote, so only fixed ones are logged.
 fn report(info: &PanicHookInfo<'_>) {
-    let words = info.payload().downcast_ref::<&'static str>().copied().unwrap_or("(its words are not logged)");
-    let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    let words = info
+        .payload()
+        .downcast_ref::<&'static str>()
+        .copied()
+        .unwrap_or("(its words are not logged)");
+    let place = info
+        .location()
+        .map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
     tracing::error!(place, "a bug in viaduct: {words}");
 }

@@ -37,7 +37,13 @@ pub(super) async fn run(settings: Settings) -> Result<ExitCode> {
     let mut signals = Signals::new().context("signals cannot be received")?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "viaduct starts");
     let key = SealingKey::load_or_create(&settings.store.key_file)?;
-    let store = Store::open(settings.store.clone(), key).await?;
+    let store = tokio::select! {
+        store = Store::open(settings.store.clone(), key) => store?,
+        signal = signals.next() => {
+            tracing::info!(signal, "stopping before the database was open");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let (bell, mut rung) = mpsc::channel(1);
     let shared = Shared {
         store: store.clone(),
@@ -45,7 +51,10 @@ pub(super) async fn run(settings: Settings) -> Result<ExitCode> {
         limits: settings.limits,
         alarm: Arc::new(Bell(bell)),
     };
-    let gateways = settings.gateways.iter().map(|settings| gateway::start(settings, &shared));
+    let gateways = settings
+        .gateways
+        .iter()
+        .map(|settings| gateway::start(settings, &shared));
     let gateways: Vec<Running> = gateways.collect::<Result<_>>()?;
     tell_systemd("READY=1");
 

@@ -13,7 +13,10 @@ pub(super) struct Signals {
 
 impl Signals {
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     /// Resolves with the name of the next one.
@@ -27,12 +30,17 @@ impl Signals {
 
 /// Tells systemd, where it asked for that (`Type=notify`, sd_notify(3)).
 pub(super) fn tell_systemd(state: &str) {
-    let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else {
+        return;
+    };
     let told = UnixDatagram::unbound().and_then(|own| {
         match socket.to_str().and_then(|name| name.strip_prefix('@')) {
             Some(name) => {
                 use std::os::linux::net::SocketAddrExt as _;
-                own.send_to_addr(state.as_bytes(), &std::os::unix::net::SocketAddr::from_abstract_name(name)?)
+                own.send_to_addr(
+                    state.as_bytes(),
+                    &std::os::unix::net::SocketAddr::from_abstract_name(name)?,
+                )
             }
             None => own.send_to(state.as_bytes(), &socket),
         }

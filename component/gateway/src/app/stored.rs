@@ -21,12 +21,25 @@ pub(super) struct Stored {
 
 impl Memory for Stored {
     fn lane(&self) -> Box<dyn Lane> {
-        Box::new(StoredLane { lane: Arc::new(Mutex::new(self.store.lane())), late: Arc::default() })
+        Box::new(StoredLane {
+            lane: Arc::new(Mutex::new(self.store.lane())),
+            late: Arc::default(),
+        })
     }
 
     fn load(&self, user: &BareJid) -> Remembering<Option<Box<LoadedLogin>>> {
-        let (store, gateway, user) = (self.store.clone(), self.gateway.clone(), Name::from(user.as_str()));
-        Box::pin(async move { Ok(store.load_login(&gateway, &user).await.map_err(read_trouble)?.map(Box::new)) })
+        let (store, gateway, user) = (
+            self.store.clone(),
+            self.gateway.clone(),
+            Name::from(user.as_str()),
+        );
+        Box::pin(async move {
+            Ok(store
+                .load_login(&gateway, &user)
+                .await
+                .map_err(read_trouble)?
+                .map(Box::new))
+        })
     }
 
     fn archive(&self, query: ArchiveQuery) -> Remembering<Result<ArchivePage, ArchiveError>> {
@@ -40,9 +53,20 @@ impl Memory for Stored {
         })
     }
 
-    fn replay(&self, portal: PortalId, after: Position, upto: Position, limit: u32) -> Remembering<Vec<MessageRecord>> {
+    fn replay(
+        &self,
+        portal: PortalId,
+        after: Position,
+        upto: Position,
+        limit: u32,
+    ) -> Remembering<Vec<MessageRecord>> {
         let store = self.store.clone();
-        Box::pin(async move { store.replay(portal, after, upto, limit).await.map_err(read_trouble) })
+        Box::pin(async move {
+            store
+                .replay(portal, after, upto, limit)
+                .await
+                .map_err(read_trouble)
+        })
     }
 
     fn history(
@@ -53,7 +77,12 @@ impl Memory for Stored {
         since: Option<Timestamp>,
     ) -> Remembering<Vec<MessageRecord>> {
         let store = self.store.clone();
-        Box::pin(async move { store.history(portal, upto, most, since).await.map_err(read_trouble) })
+        Box::pin(async move {
+            store
+                .history(portal, upto, most, since)
+                .await
+                .map_err(read_trouble)
+        })
     }
 }
 

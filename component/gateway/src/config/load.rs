@@ -33,12 +33,21 @@ pub enum ConfigError {
 ///
 /// # Errors
 /// When something cannot be read or understood.
-pub fn load(path: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<Config, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
+pub fn load(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+        path: path.to_owned(),
+        error,
+    })?;
     // Figment would say where in the file only with its own reader, and that one finds no file no error.
     let _: toml::Table = toml::from_str(&text).map_err(|error| {
-        ConfigError::Wrong(format!("{} is not valid TOML: {}", path.display(), error.to_string().trim_end()))
+        ConfigError::Wrong(format!(
+            "{} is not valid TOML: {}",
+            path.display(),
+            error.to_string().trim_end()
+        ))
     })?;
     let mut figment = Figment::from(Toml::string(&text));
     for (name, value) in environment {
@@ -62,8 +71,11 @@ struct Variable {
 impl Variable {
     /// `None` for a variable that is no setting: those have `__` between the levels.
     fn new(name: String, value: String) -> Option<Self> {
-        let key: Vec<String> =
-            name.strip_prefix(PREFIX)?.split("__").map(str::to_ascii_lowercase).collect();
+        let key: Vec<String> = name
+            .strip_prefix(PREFIX)?
+            .split("__")
+            .map(str::to_ascii_lowercase)
+            .collect();
         (key.len() > 1).then_some(Self { name, key, value })
     }
 
@@ -99,12 +111,24 @@ fn sentence(error: &figment::Error, file: &Path) -> String {
         _ => file.display().to_string(),
     };
     let path = error.path.join(".");
-    let inside = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    let inside = |name: &str| {
+        if path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{path}.{name}")
+        }
+    };
     let what = match &error.kind {
         Kind::UnknownField(name, known) => {
             // Depending on where it was found, the path ends with the name itself.
-            let path = path.strip_suffix(name.as_str()).map_or(path.as_str(), |path| path.trim_end_matches('.'));
-            let full = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            let path = path
+                .strip_suffix(name.as_str())
+                .map_or(path.as_str(), |path| path.trim_end_matches('.'));
+            let full = if path.is_empty() {
+                name.clone()
+            } else {
+                format!("{path}.{name}")
+            };
             format!("there is no setting '{full}'{}", suggestion(name, known))
         }
         Kind::MissingField(name) => format!("the setting '{}' is missing", inside(name)),
@@ -170,9 +194,13 @@ mod tests {
     fn read(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         file.write_all(text.as_bytes()).expect("written");
-        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         load(file.path(), environment).map_err(|error| {
-            error.to_string().replace(&file.path().display().to_string(), "FILE")
+            error
+                .to_string()
+                .replace(&file.path().display().to_string(), "FILE")
         })
     }
 
@@ -183,25 +211,52 @@ mod tests {
         let settings = Settings::resolve(config).expect("the example makes sense");
         assert_eq!(settings.gateways.len(), 1);
         let text = std::fs::read_to_string(path).expect("the example");
-        for key in
-            ["server", "allow_plain", "url", "key_file", "allow", "admins", "allow_private", "domain", "secret",
-                "secret_file", "network", "registration", "history", "max_stanza"]
-        {
-            assert!(text.contains(&format!("{key} =")), "the example does not show {key}");
+        for key in [
+            "server",
+            "allow_plain",
+            "url",
+            "key_file",
+            "allow",
+            "admins",
+            "allow_private",
+            "domain",
+            "secret",
+            "secret_file",
+            "network",
+            "registration",
+            "history",
+            "max_stanza",
+        ] {
+            assert!(
+                text.contains(&format!("{key} =")),
+                "the example does not show {key}"
+            );
         }
     }
 
     #[test]
     fn an_unknown_key_is_named_with_the_nearest_known_one() {
         for (text, expected) in [
-            ("[xmpp]\nsevrer = 'x'", "FILE: there is no setting 'xmpp.sevrer'; do you mean 'server'?"),
-            ("[gatway.irc]\ndomain = 'x'", "FILE: there is no setting 'gatway'; do you mean 'gateway'?"),
+            (
+                "[xmpp]\nsevrer = 'x'",
+                "FILE: there is no setting 'xmpp.sevrer'; do you mean 'server'?",
+            ),
+            (
+                "[gatway.irc]\ndomain = 'x'",
+                "FILE: there is no setting 'gatway'; do you mean 'gateway'?",
+            ),
             (
                 "[gateway.irc]\ndomain = 'a.b'\nnetwork = 'irc'\nsecrets = 'x'",
                 "FILE: there is no setting 'gateway.irc.secrets'; do you mean 'secret'?",
             ),
-            ("[access]\nqq = 1", "FILE: there is no setting 'access.qq'; here it can be 'allow' or 'admins'"),
-            ("[store]\nurI = 'x'", "FILE: there is no setting 'store.urI'; do you mean 'url'?"),
+            (
+                "[access]\nqq = 1",
+                "FILE: there is no setting 'access.qq'; here it can be 'allow' or 'admins'",
+            ),
+            (
+                "[store]\nurI = 'x'",
+                "FILE: there is no setting 'store.urI'; do you mean 'url'?",
+            ),
         ] {
             assert_eq!(read(text, &[]).expect_err("unknown"), expected);
         }
@@ -210,8 +265,14 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_in_words() {
         for (text, expected) in [
-            ("[gateway.irc]\nnetwork = 'irc'", "FILE: the setting 'gateway.irc.domain' is missing"),
-            ("[xmpp]\nserver = 5347", "FILE: 'xmpp.server' should be a string, but is a whole number"),
+            (
+                "[gateway.irc]\nnetwork = 'irc'",
+                "FILE: the setting 'gateway.irc.domain' is missing",
+            ),
+            (
+                "[xmpp]\nserver = 5347",
+                "FILE: 'xmpp.server' should be a string, but is a whole number",
+            ),
             (
                 "[gateway.irc]\ndomain='a'\nnetwork='irc'\nregistration='maybe'",
                 "FILE: 'gateway.irc.registration' cannot be 'maybe'; it is 'optional' or 'required'",
@@ -220,7 +281,10 @@ mod tests {
             assert_eq!(read(text, &[]).expect_err("wrong"), expected);
         }
         let error = read("[xmpp\n", &[]).expect_err("no TOML");
-        assert!(error.starts_with("FILE is not valid TOML: TOML parse error at line 1, column 6"), "{error}");
+        assert!(
+            error.starts_with("FILE is not valid TOML: TOML parse error at line 1, column 6"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -238,7 +302,10 @@ mod tests {
         )
         .expect("valid");
         let gateway = &config.gateway["irc"];
-        assert_eq!(gateway.secret.as_ref().map(|secret| secret.0.reveal()), Some("0123"));
+        assert_eq!(
+            gateway.secret.as_ref().map(|secret| secret.0.reveal()),
+            Some("0123")
+        );
         assert_eq!(gateway.registration, Some(Registration::Required));
         assert!(config.xmpp.allow_plain);
         assert_eq!(config.access.admins, ["a@b", "c@d"]);

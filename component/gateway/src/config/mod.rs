@@ -46,7 +46,11 @@ pub struct XmppConfig {
 
 impl Default for XmppConfig {
     fn default() -> Self {
-        Self { server: "127.0.0.1:5347".to_owned(), allow_plain: false, max_stanza: 512 * 1024 }
+        Self {
+            server: "127.0.0.1:5347".to_owned(),
+            allow_plain: false,
+            max_stanza: 512 * 1024,
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use jid::BareJid;
-use viaduct_bridge::outgoing::OutgoingPolicy;
 use viaduct_bridge::Secret;
+use viaduct_bridge::outgoing::OutgoingPolicy;
 use viaduct_core::access::Access;
 use viaduct_store::StoreConfig;
 
@@ -69,12 +69,18 @@ impl Settings {
             OutgoingPolicy::default()
         });
         let server = &config.xmpp.server;
-        let has_port = server.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        let has_port = server
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
         if !has_port {
-            wrong.push(format!("xmpp.server = \"{server}\" is not a host and a port, such as 127.0.0.1:5347"));
+            wrong.push(format!(
+                "xmpp.server = \"{server}\" is not a host and a port, such as 127.0.0.1:5347"
+            ));
         }
         if config.xmpp.max_stanza < 10_000 {
-            wrong.push("xmpp.max_stanza is less than the 10000 bytes that every XMPP entity must take".to_owned());
+            wrong.push(
+                "xmpp.max_stanza is less than the 10000 bytes that every XMPP entity must take".to_owned(),
+            );
         }
         let mut domains = Vec::new();
         let mut gateways = Vec::new();
@@ -93,25 +99,41 @@ impl Settings {
         }
         if config.gateway.is_empty() {
             wrong.push(
-                "there is no gateway: the configuration needs at least one table such as [gateway.irc]".to_owned(),
+                "there is no gateway: the configuration needs at least one table such as [gateway.irc]"
+                    .to_owned(),
             );
         }
         if !wrong.is_empty() {
             return Err(ConfigError::Wrong(wrong.join("\n")));
         }
-        let limits = Limits { stanza: config.xmpp.max_stanza, ..Limits::default() };
-        Ok(Self { limits, store: config.store, outgoing, gateways })
+        let limits = Limits {
+            stanza: config.xmpp.max_stanza,
+            ..Limits::default()
+        };
+        Ok(Self {
+            limits,
+            store: config.store,
+            outgoing,
+            gateways,
+        })
     }
 }
 
-fn resolve_gateway(name: &str, gateway: &GatewayConfig, config: &Config) -> Result<GatewaySettings, Vec<String>> {
+fn resolve_gateway(
+    name: &str,
+    gateway: &GatewayConfig,
+    config: &Config,
+) -> Result<GatewaySettings, Vec<String>> {
     let mut wrong = Vec::new();
     let mut collect = |result: Result<Secret, String>| result.map_err(|words| wrong.push(words)).ok();
     let secret = collect(secret(name, gateway));
     let domain = match domain(&gateway.domain) {
         Some(domain) => domain,
         None => {
-            wrong.push(format!("gateway.{name}.domain = \"{}\" is not a domain", gateway.domain));
+            wrong.push(format!(
+                "gateway.{name}.domain = \"{}\" is not a domain",
+                gateway.domain
+            ));
             return Err(wrong);
         }
     };
@@ -121,9 +143,15 @@ fn resolve_gateway(name: &str, gateway: &GatewayConfig, config: &Config) -> Resu
     });
     let network = match gateway.network.as_str() {
         #[cfg(feature = "irc")]
-        "irc" => Some(NetworkSettings::Irc(Box::new(gateway.irc.clone().unwrap_or_default()))),
+        "irc" => Some(NetworkSettings::Irc(Box::new(
+            gateway.irc.clone().unwrap_or_default(),
+        ))),
         other => {
-            let known = NETWORKS.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(" or ");
+            let known = NETWORKS
+                .iter()
+                .map(|name| format!("\"{name}\""))
+                .collect::<Vec<_>>()
+                .join(" or ");
             wrong.push(format!(
                 "gateway.{name}.network = \"{other}\" is no network of this viaduct; it knows {known}"
             ));
@@ -150,7 +178,9 @@ fn resolve_gateway(name: &str, gateway: &GatewayConfig, config: &Config) -> Resu
 
 fn secret(name: &str, gateway: &GatewayConfig) -> Result<Secret, String> {
     match (&gateway.secret, &gateway.secret_file) {
-        (Some(_), Some(_)) => Err(format!("gateway.{name} has both secret and secret_file; leave one of them out")),
+        (Some(_), Some(_)) => Err(format!(
+            "gateway.{name} has both secret and secret_file; leave one of them out"
+        )),
         (None, None) => Err(format!(
             "gateway.{name} has no secret: set secret or secret_file to the secret that the XMPP server has for {}",
             gateway.domain
@@ -162,11 +192,18 @@ fn secret(name: &str, gateway: &GatewayConfig) -> Result<Secret, String> {
 }
 
 fn read_secret(name: &str, path: &Path) -> Result<Secret, String> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| format!("gateway.{name}.secret_file = \"{}\" cannot be read: {error}", path.display()))?;
+    let text = fs::read_to_string(path).map_err(|error| {
+        format!(
+            "gateway.{name}.secret_file = \"{}\" cannot be read: {error}",
+            path.display()
+        )
+    })?;
     let secret = Secret::new(text.trim_end_matches(['\r', '\n']));
     if secret.is_empty() {
-        return Err(format!("gateway.{name}.secret_file = \"{}\" is empty", path.display()));
+        return Err(format!(
+            "gateway.{name}.secret_file = \"{}\" is empty",
+            path.display()
+        ));
     }
     Ok(secret)
 }
@@ -181,10 +218,17 @@ fn access(gateway: &BareJid, config: &Config) -> Result<Access, Vec<String>> {
     let mut read = |list: &[String], key: &str, need_node: bool| -> Vec<BareJid> {
         let mut jids = Vec::new();
         for text in list {
-            match BareJid::new(text).ok().filter(|jid| !need_node || jid.node().is_some()) {
+            match BareJid::new(text)
+                .ok()
+                .filter(|jid| !need_node || jid.node().is_some())
+            {
                 Some(jid) => jids.push(jid),
-                None if need_node => wrong.push(format!("access.{key}: \"{text}\" is not a JID such as me@example.org")),
-                None => wrong.push(format!("access.{key}: \"{text}\" is neither a domain nor a JID such as me@example.org")),
+                None if need_node => wrong.push(format!(
+                    "access.{key}: \"{text}\" is not a JID such as me@example.org"
+                )),
+                None => wrong.push(format!(
+                    "access.{key}: \"{text}\" is neither a domain nor a JID such as me@example.org"
+                )),
             }
         }
         jids
@@ -192,9 +236,18 @@ fn access(gateway: &BareJid, config: &Config) -> Result<Access, Vec<String>> {
     let admins = read(&config.access.admins, "admins", true);
     let allow = match &config.access.allow {
         Some(list) => read(list, "allow", false),
-        None => gateway.as_str().split_once('.').and_then(|(_, parent)| domain(parent)).into_iter().collect(),
+        None => gateway
+            .as_str()
+            .split_once('.')
+            .and_then(|(_, parent)| domain(parent))
+            .into_iter()
+            .collect(),
     };
-    if wrong.is_empty() { Ok(Access::new(allow, admins)) } else { Err(wrong) }
+    if wrong.is_empty() {
+        Ok(Access::new(allow, admins))
+    } else {
+        Err(wrong)
+    }
 }
 
 #[cfg(test)]
@@ -212,7 +265,9 @@ mod tests {
     const GOOD: &str = "[gateway.irc]\ndomain = 'IRC.Example.org'\nsecret = 's'\nnetwork = 'irc'\n";
 
     fn allows(settings: &Settings, user: &str) -> bool {
-        settings.gateways[0].access.allows(&BareJid::new(user).expect("a JID"))
+        settings.gateways[0]
+            .access
+            .allows(&BareJid::new(user).expect("a JID"))
     }
 
     #[test]
@@ -221,7 +276,9 @@ mod tests {
         assert_eq!(settings.gateways[0].target.domain, "irc.example.org");
         assert!(allows(&settings, "me@example.org"));
         assert!(!allows(&settings, "me@irc.example.org") && !allows(&settings, "me@org"));
-        let settings = resolve(&format!("[access]\nallow = ['other.org']\nadmins = ['root@far.org']\n{GOOD}"));
+        let settings = resolve(&format!(
+            "[access]\nallow = ['other.org']\nadmins = ['root@far.org']\n{GOOD}"
+        ));
         let settings = settings.expect("valid");
         assert!(allows(&settings, "me@other.org") && allows(&settings, "root@far.org"));
         assert!(!allows(&settings, "me@example.org"));
@@ -245,15 +302,29 @@ mod tests {
         }
         assert!(resolve("").expect_err("nothing").contains("[gateway.irc]"));
         let twice = format!("{GOOD}{}", GOOD.replace("gateway.irc", "gateway.two"));
-        assert!(resolve(&twice).expect_err("twice").contains("is the domain of another gateway too"));
+        assert!(
+            resolve(&twice)
+                .expect_err("twice")
+                .contains("is the domain of another gateway too")
+        );
     }
 
     #[test]
     fn a_secret_can_be_in_a_file() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), "hush\n").expect("written");
-        let text = GOOD.replace("secret = 's'", &format!("secret_file = '{}'", file.path().display()));
-        assert_eq!(resolve(&text).expect("valid").gateways[0].target.secret.reveal(), "hush");
-        assert!(resolve(&format!("{text}secret = 'x'")).expect_err("both").contains("both secret and secret_file"));
+        let text = GOOD.replace(
+            "secret = 's'",
+            &format!("secret_file = '{}'", file.path().display()),
+        );
+        assert_eq!(
+            resolve(&text).expect("valid").gateways[0].target.secret.reveal(),
+            "hush"
+        );
+        assert!(
+            resolve(&format!("{text}secret = 'x'"))
+                .expect_err("both")
+                .contains("both secret and secret_file")
+        );
     }
 }

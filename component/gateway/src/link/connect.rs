@@ -10,14 +10,14 @@ use minidom::Element;
 use sha1::{Digest, Sha1};
 use socket2::{SockRef, TcpKeepalive};
 use thiserror::Error;
-use tokio::net::{TcpStream, lookup_host};
 use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_xmpp::xmlstream::{ReadError, StreamHeader, Timeouts, XmlStream, initiate_stream};
 use viaduct_bridge::Secret;
 use viaduct_core::ns;
 
-use super::guard::Limits;
+use super::limits::Limits;
 use super::wire::{Wire, WireEnds};
 
 /// The namespace of stream errors and the stream itself (RFC 6120 §4.8.1).
@@ -131,7 +131,9 @@ pub enum ConnectError {
         text: Option<String>,
     },
     /// It does not answer.
-    #[error("the XMPP server at {server} accepted the connection but said nothing; is this its component port?")]
+    #[error(
+        "the XMPP server at {server} accepted the connection but said nothing; is this its component port?"
+    )]
     Silent {
         /// As configured.
         server: String,
@@ -152,7 +154,10 @@ impl ConnectError {
     pub fn is_misconfigured(&self) -> bool {
         matches!(
             self,
-            Self::NotLocal { .. } | Self::WrongSecret { .. } | Self::UnknownHost { .. } | Self::Conflict { .. }
+            Self::NotLocal { .. }
+                | Self::WrongSecret { .. }
+                | Self::UnknownHost { .. }
+                | Self::Conflict { .. }
         )
     }
 }
@@ -176,7 +181,9 @@ pub(super) async fn connect(
     };
     match timeout(patience.connect, Box::pin(attempt)).await {
         Ok(result) => result,
-        Err(_) => Err(ConnectError::Silent { server: target.server.clone() }),
+        Err(_) => Err(ConnectError::Silent {
+            server: target.server.clone(),
+        }),
     }
 }
 
@@ -194,10 +201,13 @@ async fn dial(target: &Target) -> Result<TcpStream, ConnectError> {
         }
         match TcpStream::connect(address).await {
             Ok(socket) => {
-                let keepalive =
-                    TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
+                let keepalive = TcpKeepalive::new()
+                    .with_time(Duration::from_secs(30))
+                    .with_interval(Duration::from_secs(10));
                 // Both only make the link better; it works without them.
-                let tuned = socket.set_nodelay(true).and(SockRef::from(&socket).set_tcp_keepalive(&keepalive));
+                let tuned = socket
+                    .set_nodelay(true)
+                    .and(SockRef::from(&socket).set_tcp_keepalive(&keepalive));
                 if let Err(error) = tuned {
                     tracing::debug!(%error, "the socket to the XMPP server could not be tuned");
                 }
@@ -215,31 +225,47 @@ async fn shake_hands(
     limits: Limits,
     patience: &Patience,
 ) -> Result<Connected, ConnectError> {
-    let strange = |error: String| ConnectError::NoComponentPort { server: target.server.clone(), error };
+    let strange = |error: String| ConnectError::NoComponentPort {
+        server: target.server.clone(),
+        error,
+    };
     let (wire, ends) = Wire::new(socket, limits);
-    let header = StreamHeader { from: None, to: Some(target.domain.as_str().into()), id: None };
-    let timeouts = Timeouts { read_timeout: patience.silence, response_timeout: patience.answer };
+    let header = StreamHeader {
+        from: None,
+        to: Some(target.domain.as_str().into()),
+        id: None,
+    };
+    let timeouts = Timeouts {
+        read_timeout: patience.silence,
+        response_timeout: patience.answer,
+    };
     let mut pending = initiate_stream(wire, ns::COMPONENT, header, timeouts)
         .await
         .map_err(|error| strange(error.to_string()))?;
     let id = pending.take_header().id;
     let mut stream: XmlStream<Wire, Element> = pending.skip_features();
     if let Some(id) = id {
-        let handshake = Element::builder("handshake", ns::COMPONENT).append(digest(&id, &target.secret)).build();
+        let handshake = Element::builder("handshake", ns::COMPONENT)
+            .append(digest(&id, &target.secret))
+            .build();
         // A server that refuses the domain may have closed already: what it said is still to be read.
         let _ = stream.send(&handshake).await;
     }
     loop {
         match stream.next().await {
             Some(Ok(element)) if element.is("handshake", ns::COMPONENT) => break,
-            Some(Ok(element)) if element.is("error", STREAM) => return Err(stream_error(&element, &target.domain)),
+            Some(Ok(element)) if element.is("error", STREAM) => {
+                return Err(stream_error(&element, &target.domain));
+            }
             Some(Ok(element)) => return Err(strange(format!("it sent <{}/> first", element.name()))),
             Some(Err(ReadError::SoftTimeout)) => {}
             Some(Err(error)) => return Err(strange(error.to_string())),
             None => return Err(strange("it closed the connection".to_owned())),
         }
     }
-    let writer = ends.take_writer().ok_or_else(|| strange("the connection has no writer".to_owned()))?;
+    let writer = ends
+        .take_writer()
+        .ok_or_else(|| strange("the connection has no writer".to_owned()))?;
     Ok(Connected { stream, ends, writer })
 }
 
@@ -248,22 +274,34 @@ fn digest(id: &str, secret: &Secret) -> String {
     let mut hash = Sha1::new();
     hash.update(id.as_bytes());
     hash.update(secret.reveal().as_bytes());
-    hash.finalize().iter().fold(String::with_capacity(40), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hash.finalize()
+        .iter()
+        .fold(String::with_capacity(40), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }
 
 /// Reads a stream error (RFC 6120 §4.9).
 pub(super) fn stream_error(element: &Element, domain: &str) -> ConnectError {
     let domain = domain.to_owned();
     let mut conditions = element.children().filter(|child| child.name() != "text");
-    let condition = conditions.next().map_or("no reason given", Element::name).to_owned();
-    let text = element.children().find(|child| child.name() == "text").map(Element::text);
+    let condition = conditions
+        .next()
+        .map_or("no reason given", Element::name)
+        .to_owned();
+    let text = element
+        .children()
+        .find(|child| child.name() == "text")
+        .map(Element::text);
     match condition.as_str() {
         "not-authorized" => ConnectError::WrongSecret { domain },
         "host-unknown" | "host-gone" => ConnectError::UnknownHost { domain },
         "conflict" => ConnectError::Conflict { domain },
-        _ => ConnectError::Stream { domain, condition, text },
+        _ => ConnectError::Stream {
+            domain,
+            condition,
+            text,
+        },
     }
 }

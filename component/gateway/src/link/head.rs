@@ -23,7 +23,9 @@ impl Head {
     pub fn read(tag: &[u8]) -> Option<Self> {
         let tag = std::str::from_utf8(tag).ok()?;
         let tag = tag.strip_prefix('<')?.strip_suffix('>')?;
-        let end = tag.find(|c: char| c.is_ascii_whitespace() || c == '/').unwrap_or(tag.len());
+        let end = tag
+            .find(|c: char| c.is_ascii_whitespace() || c == '/')
+            .unwrap_or(tag.len());
         let kind = match &tag[..end] {
             "message" => Kind::Message,
             "presence" => Kind::Presence,
@@ -42,7 +44,13 @@ impl Head {
             }
             rest = after;
         }
-        Some(Self { kind, from: from?, to: to?, id, ty })
+        Some(Self {
+            kind,
+            from: from?,
+            to: to?,
+            id,
+            ty,
+        })
     }
 }
 
@@ -90,16 +98,27 @@ mod tests {
 
     #[test]
     fn reads_what_an_answer_needs() {
-        let head = Head::read(b"<iq type='get' xml:lang=\"de\" from='a@b/c>d'\n to = \"x&amp;&#x41;@y\" id='&lt;1'/>");
+        let head = Head::read(
+            b"<iq type='get' xml:lang=\"de\" from='a@b/c>d'\n to = \"x&amp;&#x41;@y\" id='&lt;1'/>",
+        );
         let head = head.expect("a head");
         assert_eq!(head.kind, Kind::Iq);
         assert_eq!((head.from.as_str(), head.to.as_str()), ("a@b/c>d", "x&A@y"));
-        assert_eq!((head.id.as_deref(), head.ty.as_deref()), (Some("<1"), Some("get")));
+        assert_eq!(
+            (head.id.as_deref(), head.ty.as_deref()),
+            (Some("<1"), Some("get"))
+        );
     }
 
     #[test]
     fn anything_else_is_no_head() {
-        for tag in ["<iq from='a'>", "<x from='a' to='b'>", "<iq from='&bad;' to='b'>", "<iq", "<message a=b>"] {
+        for tag in [
+            "<iq from='a'>",
+            "<x from='a' to='b'>",
+            "<iq from='&bad;' to='b'>",
+            "<iq",
+            "<message a=b>",
+        ] {
             assert_eq!(Head::read(tag.as_bytes()), None, "{tag}");
         }
     }

@@ -7,6 +7,7 @@
 mod connect;
 mod guard;
 mod head;
+mod limits;
 mod queue;
 mod reader;
 #[cfg(test)]
@@ -23,17 +24,20 @@ use self::connect::{Connected, connect};
 use self::reader::End;
 
 pub use self::connect::{ConnectError, Patience, Target};
-pub use self::guard::{Dropped, Guard, Limits, Offence};
+pub use self::guard::Guard;
 pub use self::head::Head;
+pub use self::limits::{Dropped, Limits, Offence};
 pub use self::queue::{Link, Listener, Outgoing, Refused, Room};
 pub use self::reader::Upward;
 
 /// The first wait between two attempts.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// The longest.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// The longest. A server that was away is missed by all its users when it is back, so it is not long.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// The first wait when only the operator can help.
-const OPERATOR_WAIT: Duration = Duration::from_secs(10);
+const FIRST_OPERATOR_WAIT: Duration = Duration::from_secs(10);
+/// The longest then.
+const LONGEST_OPERATOR_WAIT: Duration = Duration::from_secs(60);
 /// A stream that lasted this long was a success.
 const LASTED: Duration = Duration::from_secs(10);
 /// How long the server may take to end the stream after we did.
@@ -56,12 +60,17 @@ impl Supervisor {
     /// The usual one.
     #[must_use]
     pub fn new(target: Target, limits: Limits) -> Self {
-        Self { target, limits, patience: Patience::default(), hurry: 1.0 }
+        Self {
+            target,
+            limits,
+            patience: Patience::default(),
+            hurry: 1.0,
+        }
     }
 
     /// Connects, and connects again. Ends after [`Link::close`].
     pub async fn run(self, link: Arc<Link>, upward: Arc<dyn Upward>) {
-        let mut wait = FIRST_WAIT;
+        let mut pace = Pace::default();
         let mut last_words = String::new();
         while !link.is_closing() {
             match connect(&self.target, self.limits, &self.patience).await {
@@ -71,19 +80,19 @@ impl Supervisor {
                     let begun = Instant::now();
                     let end = self.converse(connected, &link, &*upward).await;
                     if begun.elapsed() > LASTED {
-                        wait = FIRST_WAIT;
+                        pace = Pace::default();
                     }
                     match end {
                         None => tracing::info!(gateway = %self.target.domain, "the stream is closed"),
                         Some(End::Error(error)) => {
-                            wait = wait.max(first_wait(&error));
+                            pace.slow = error.is_misconfigured();
                             tracing::warn!(gateway = %self.target.domain, "{error}");
                         }
                         Some(end) => tracing::warn!(gateway = %self.target.domain, "{end}"),
                     }
                 }
                 Err(error) => {
-                    wait = wait.max(first_wait(&error));
+                    pace.slow = error.is_misconfigured();
                     let words = error.to_string();
                     // Said once: the same words every minute would bury everything else.
                     if words == last_words {
@@ -98,15 +107,18 @@ impl Supervisor {
             }
             tokio::select! {
                 () = link.closed() => {}
-                () = sleep(jitter(wait).mul_f64(self.hurry)) => {}
+                () = sleep(pace.next().mul_f64(self.hurry)) => {}
             }
-            wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 
     /// Runs one stream to its end. `None` when it was ours.
     async fn converse(&self, connected: Connected, link: &Link, upward: &dyn Upward) -> Option<End> {
-        let Connected { mut stream, ends, mut writer } = connected;
+        let Connected {
+            mut stream,
+            ends,
+            mut writer,
+        } = connected;
         link.stream_begins(token());
         upward.link_changed();
         let end = {
@@ -136,21 +148,36 @@ impl Supervisor {
 pub async fn try_out(target: &Target) -> Result<(), ConnectError> {
     use tokio::io::AsyncWriteExt as _;
     let connected = connect(target, Limits::default(), &Patience::default()).await?;
-    let Connected { stream, mut writer, .. } = connected;
+    let Connected {
+        stream, mut writer, ..
+    } = connected;
     let _ = writer.write_all(b"</stream:stream>").await;
     let _ = writer.shutdown().await;
     drop(stream);
     Ok(())
 }
 
-fn first_wait(error: &ConnectError) -> Duration {
-    if error.is_misconfigured() { OPERATOR_WAIT } else { FIRST_WAIT }
+/// How long to wait between attempts.
+#[derive(Default)]
+struct Pace {
+    attempts: u32,
+    /// Whether only the operator can help.
+    slow: bool,
 }
 
-/// Between half of the wait and all of it, so that many gateways do not come back at the same moment.
-fn jitter(wait: Duration) -> Duration {
-    let random = getrandom::u32().unwrap_or(u32::MAX);
-    wait.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
+impl Pace {
+    /// The next wait: twice the last one at most, and random by half, so that many gateways do not come back at the
+    /// same moment.
+    fn next(&mut self) -> Duration {
+        let (first, longest) = match self.slow {
+            true => (FIRST_OPERATOR_WAIT, LONGEST_OPERATOR_WAIT),
+            false => (FIRST_WAIT, LONGEST_WAIT),
+        };
+        let wait = first.saturating_mul(1 << self.attempts.min(10)).min(longest);
+        self.attempts += 1;
+        let random = getrandom::u32().unwrap_or(u32::MAX);
+        wait.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
+    }
 }
 
 fn token() -> String {

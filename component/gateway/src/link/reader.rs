@@ -7,11 +7,12 @@ use std::task::Poll;
 use futures::Stream;
 use jid::Jid;
 use minidom::Element;
+use tokio::task::yield_now;
 use tokio_xmpp::xmlstream::{ReadError, XmlStream};
 use viaduct_core::stanza::{Condition, Incoming, Kind, Problem, error};
 
 use super::connect::{ConnectError, STREAM, stream_error};
-use super::guard::Dropped;
+use super::limits::Dropped;
 use super::queue::Link;
 use super::wire::{Wire, WireEnds};
 
@@ -37,6 +38,9 @@ pub(super) enum End {
     Broken(String),
 }
 
+/// After how many stanzas the actors have their turn, should the server send without a pause.
+const ROW: u32 = 64;
+
 enum Next {
     Dropped(Vec<Dropped>),
     Item(Option<Result<Element, ReadError>>),
@@ -50,7 +54,13 @@ pub(super) async fn read(
     upward: &dyn Upward,
 ) -> End {
     let mut seen = stream.get_stream().consumed();
+    let mut row = 0;
     loop {
+        row += 1;
+        if row >= ROW {
+            row = 0;
+            yield_now().await;
+        }
         let next = poll_fn(|cx| {
             let item = Pin::new(&mut *stream).poll_next(cx);
             // The guard works inside the poll, and may have taken something out whether or not anything is left.
@@ -96,7 +106,13 @@ fn refuse(link: &Link, dropped: Vec<Dropped>) {
         };
         if answerable && is_ours(&head.to, link.domain()) && Jid::new(&head.from).is_ok() {
             let problem = Problem::because(Condition::NotAcceptable, offence.words());
-            link.answer(error(head.kind, &head.to, &head.from, head.id.as_deref(), &problem));
+            link.answer(error(
+                head.kind,
+                &head.to,
+                &head.from,
+                head.id.as_deref(),
+                &problem,
+            ));
         }
     }
 }
@@ -120,7 +136,8 @@ fn take(link: &Link, upward: &dyn Upward, element: Element, size: usize) {
     }
     if incoming.from.domain().as_str() == link.domain().as_str() {
         // Only what we sent ourselves comes from here: our fences, and what must not go round in circles.
-        let fence = incoming.kind == Kind::Iq && incoming.id.as_deref().is_some_and(|id| link.fence_returned(id));
+        let fence =
+            incoming.kind == Kind::Iq && incoming.id.as_deref().is_some_and(|id| link.fence_returned(id));
         if !fence {
             tracing::debug!(gateway = %link.domain(), "a stanza of ours came back and was dropped");
         }
@@ -142,10 +159,22 @@ mod tests {
 
     #[test]
     fn only_the_domain_counts() {
-        for address in ["irc.example", "a@irc.example", "a@IRC.example/b@c/d", "irc.example/x@y"] {
+        for address in [
+            "irc.example",
+            "a@irc.example",
+            "a@IRC.example/b@c/d",
+            "irc.example/x@y",
+        ] {
             assert!(is_ours(address, "irc.example"), "{address}");
         }
-        for address in ["", "example", "a@irc.example.org", "irc.example@other", "x.irc.example", "a@b/irc.example"] {
+        for address in [
+            "",
+            "example",
+            "a@irc.example.org",
+            "irc.example@other",
+            "x.irc.example",
+            "a@b/irc.example",
+        ] {
             assert!(!is_ours(address, "irc.example"), "{address}");
         }
     }

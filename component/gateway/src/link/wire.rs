@@ -10,7 +10,8 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::guard::{Dropped, Guard, Limits};
+use super::guard::Guard;
+use super::limits::{Dropped, Limits};
 
 /// How much is read from the socket at a time.
 const CHUNK: usize = 64 * 1024;
@@ -37,8 +38,20 @@ impl Wire {
         let (read, write) = socket.into_split();
         let write = Arc::new(Mutex::new(Some(write)));
         let dropped = Shared::default();
-        let ends = WireEnds { write: Arc::clone(&write), dropped: Arc::clone(&dropped) };
-        (Self { read, write, guard: Guard::new(limits), dropped, consumed: 0 }, ends)
+        let ends = WireEnds {
+            write: Arc::clone(&write),
+            dropped: Arc::clone(&dropped),
+        };
+        (
+            Self {
+                read,
+                write,
+                guard: Guard::new(limits),
+                dropped,
+                consumed: 0,
+            },
+            ends,
+        )
     }
 }
 
@@ -67,7 +80,10 @@ impl AsyncBufRead for Wire {
             this.guard.scan();
             if this.guard.has_dropped() {
                 let dropped = this.guard.take_dropped();
-                this.dropped.lock().expect("no holder of this lock panics").extend(dropped);
+                this.dropped
+                    .lock()
+                    .expect("no holder of this lock panics")
+                    .extend(dropped);
             }
         }
         Poll::Ready(Ok(this.guard.safe()))

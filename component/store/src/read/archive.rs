@@ -25,7 +25,7 @@ const BOUNDS: &str = "SELECT \
      (SELECT p.pruned FROM portal p WHERE p.id = $1)";
 
 /// The first place from `$2` on, and before `$3`, whose time is not before `$4`; `$3` if there is none.
-const FIRST_SINCE: &str = "WITH RECURSIVE half (low, high) AS ( \
+pub(super) const FIRST_SINCE: &str = "WITH RECURSIVE half (low, high) AS ( \
          SELECT CAST($2 AS BIGINT), CAST($3 AS BIGINT) \
          UNION ALL \
          SELECT CASE WHEN m.at >= $4 THEN half.low ELSE m.position + 1 END, \
@@ -48,6 +48,10 @@ const AT: Bulk = Bulk {
          JOIN said s ON s.id = m.said ORDER BY m.position"
     ),
 };
+
+/// For the test that looks at their plans.
+#[cfg(test)]
+pub(super) const QUERIES: &[&str] = &[BOUNDS, FIRST_SINCE, SAID_BY];
 
 /// A range of places, both ends included; empty when the first is after the last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -52,6 +52,10 @@ const SHOWN: &str = "SELECT s.portal, s.data \
 const OUTBOX: &str = "SELECT txn, kind, server, name, resource, addressed, client_id, payload, content \
      FROM outbox WHERE login = $1 ORDER BY txn";
 
+/// For the test that looks at their plans.
+#[cfg(test)]
+pub(super) const QUERIES: &[&str] = &[LOGIN, SUMMARIES, PORTALS, JOINED, SHOWN, OUTBOX];
+
 pub(crate) async fn summaries(
     reader: &Reader,
     gateway: &str,

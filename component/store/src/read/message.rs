@@ -40,6 +40,10 @@ const BY_REMOTE: &str = "SELECT min(m.position), max(m.position) FROM said s \
 const BY_PLACE: &str =
     "SELECT m.position FROM message m WHERE m.portal = $1 AND m.position = $2 AND m.named = 0";
 
+/// For the test that looks at their plans.
+#[cfg(test)]
+pub(super) const QUERIES: &[&str] = &[FORWARDS, BACKWARDS, BY_REMOTE, BY_PLACE];
+
 pub(super) fn message(row: &Row) -> Result<MessageRecord, sqlx::Error> {
     Ok(MessageRecord {
         portal: PortalId(row.int(0)?),

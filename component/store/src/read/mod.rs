@@ -4,3 +4,6 @@
 pub(crate) mod archive;
 pub(crate) mod login;
 pub(crate) mod message;
+
+#[cfg(test)]
+mod cost;

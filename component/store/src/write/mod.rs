@@ -17,3 +17,6 @@ pub(crate) use intern::Interner;
 pub(crate) use queue::Queue;
 pub use queue::{CommitTicket, Lane, QueueFull};
 pub(crate) use task::Writer;
+
+#[cfg(test)]
+mod full;

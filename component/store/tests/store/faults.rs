@@ -6,6 +6,7 @@ use viaduct_bridge::MessageId;
 use viaduct_core::records::{PortalId, Position, Write};
 use viaduct_store::{CommitError, Store, StoreConfig, StoreError};
 
+use crate::proxy::Proxy;
 use crate::support::{Db, commit, message, messages, name, on_both, user_with_room};
 
 async fn positions(store: &Store, portal: i64) -> Vec<i64> {
@@ -107,26 +108,6 @@ async fn a_locked_database_is_reported_and_survived() {
     store.close().await;
 }
 
-/// As when the disk is full, which SQLite reports in the same way.
-#[tokio::test]
-async fn a_full_disk_is_named_and_survived() {
-    use sqlx::{Connection as _, Executor as _};
-    let db = Db::sqlite();
-    let store = db.open().await;
-    commit(&store, user_with_room(1)).await;
-    let mut other = sqlx::SqliteConnection::connect(&db.config().url)
-        .await
-        .expect("the database");
-    let fill = "CREATE TRIGGER full BEFORE INSERT ON message BEGIN SELECT raise(ABORT, 'database or disk is full'); END";
-    other.execute(fill).await.expect("a trigger");
-    let outcome = store.write(messages([message(1, 1)])).await.await;
-    assert!(outcome.is_err());
-    other.execute("DROP TRIGGER full").await.expect("no trigger");
-    commit(&store, messages([message(1, 1)])).await;
-    assert_eq!(positions(&store, 1).await, [1]);
-    store.close().await;
-}
-
 /// The server ends our session (a restart, an operator): the writer comes back by itself, with its lock.
 #[tokio::test]
 async fn a_lost_connection_is_made_anew() {
@@ -142,6 +123,54 @@ async fn a_lost_connection_is_made_anew() {
         assert!(matches!(error, StoreError::InUse { .. }), "{error}");
     }
     assert_eq!(positions(&store, 1).await, [1, 2, 3]);
+    store.close().await;
+    db.drop().await;
+}
+
+/// The server commits, but its answer is lost: after reconnecting, the writer sees that it is done and does not do it
+/// again.
+#[tokio::test]
+async fn a_commit_whose_answer_was_lost_is_not_repeated() {
+    let Some(db) = Db::postgres().await else { return };
+    let url = db.config().url;
+    let (before, rest) = url.rsplit_once('@').expect("a user in the URL");
+    let (server, name) = rest.split_once('/').expect("a database in the URL");
+    let proxy = Proxy::before(server.to_owned()).await;
+    let config = StoreConfig {
+        url: format!("{before}@127.0.0.1:{}/{name}", proxy.port),
+        ..db.config()
+    };
+    let key = viaduct_store::SealingKey::load_or_create(&config.key_file).expect("a key");
+    let store = Store::open(config, key).await.expect("the store opens");
+    commit(&store, user_with_room(1)).await;
+    for position in 1..=3 {
+        proxy.swallow_next();
+        commit(&store, messages([message(1, position)])).await;
+    }
+    assert_eq!(positions(&store, 1).await, [1, 2, 3]);
+    assert_eq!(db.sql("SELECT count(*) FROM said WHERE views = 1").await, [3]);
+    store.close().await;
+    db.drop().await;
+}
+
+/// The server dies at a commit, which then has not happened, and is done again.
+#[tokio::test]
+async fn a_commit_that_broke_is_repeated() {
+    let Some(db) = Db::postgres().await else { return };
+    let store = db.open().await;
+    commit(&store, user_with_room(1)).await;
+    db.sql("CREATE SEQUENCE tries").await;
+    // A sequence is no part of a transaction: the second try finds the next number.
+    let die = "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS \
+               $$ BEGIN IF nextval('tries') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; \
+               RETURN NULL; END $$";
+    db.sql(die).await;
+    let at_commit = "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON message DEFERRABLE INITIALLY DEFERRED \
+                     FOR EACH ROW EXECUTE FUNCTION die()";
+    db.sql(at_commit).await;
+    commit(&store, messages([message(1, 1)])).await;
+    assert_eq!(positions(&store, 1).await, [1]);
+    assert_eq!(db.sql("SELECT last_value FROM tries").await, [2]);
     store.close().await;
     db.drop().await;
 }

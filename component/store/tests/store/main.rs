@@ -2,10 +2,10 @@
 //! of a server on which databases may be made, such as `postgres://postgres@127.0.0.1:5433/postgres`.
 
 mod archive;
-mod support;
-
 mod faults;
 mod locking;
 mod merging;
+mod proxy;
 mod records;
 mod sealing;
+mod support;

@@ -3,8 +3,9 @@
 mod peer;
 mod subject;
 
-use subject::Irc;
+use subject::{Ground, Irc};
 use viaduct_contract::{chosen, run};
+use viaduct_test_support::anyhow::Result;
 use viaduct_test_support::servers::IrcKind;
 
 /// No server here has services, so nobody has a password to get wrong.
@@ -13,16 +14,22 @@ const WITHOUT_SERVICES: &[&str] = &[
     "login::a_bad_login_says_why",
 ];
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_ngircd() {
-    run(&chosen(), async || Irc::start(IrcKind::Ngircd).await)
-        .await
-        .expect(WITHOUT_SERVICES);
+/// InspIRCd takes a second to let somebody in, so that most of the time is spent waiting.
+const AT_A_TIME: usize = 6;
+
+async fn keeps_the_contract(ground: Ground) {
+    let report = run(&chosen(), AT_A_TIME, async || Irc::start(&ground).await).await;
+    report.expect(WITHOUT_SERVICES);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_inspircd() {
-    run(&chosen(), async || Irc::start(IrcKind::Inspircd).await)
-        .await
-        .expect(WITHOUT_SERVICES);
+async fn on_ngircd_unencrypted() -> Result<()> {
+    keeps_the_contract(Ground::plain(IrcKind::Ngircd)?).await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_inspircd_with_tls() -> Result<()> {
+    keeps_the_contract(Ground::with_tls(IrcKind::Inspircd).await?).await;
+    Ok(())
 }

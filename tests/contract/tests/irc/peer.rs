@@ -18,10 +18,10 @@ impl Peer {
 
     /// Sends a line, and fails if the server refuses it.
     async fn act(&self, line: String) -> Found {
-        self.peer.take_all(|line| is_error(line));
+        self.peer.take_all(is_error);
         found(self.peer.send(line).await)?;
         found(self.peer.fence().await)?;
-        match self.peer.take_all(|line| is_error(line)).first() {
+        match self.peer.take_all(is_error).first() {
             Some(error) => broken(format!("the server refused: {error}")),
             None => Ok(()),
         }

@@ -10,6 +10,7 @@ use viaduct_bridge::{Address, Bridge, Name, Notebook, PersonId, RoomId, ServerId
 use viaduct_contract::{Fault, Foreigner, Step, Subject, broken};
 use viaduct_irc::{Flood, IrcBridge, IrcConfig, ServerConfig};
 use viaduct_test_support::anyhow::Result;
+use viaduct_test_support::certificate::{Authority, Certificate};
 use viaduct_test_support::irc::IrcPeer;
 use viaduct_test_support::patience::patience;
 use viaduct_test_support::ports::Port;
@@ -22,6 +23,38 @@ use crate::peer::Peer;
 
 const SERVER: &str = "irc.test";
 const NOWHERE: &str = "nowhere.test";
+
+/// What all servers of a test share.
+pub(crate) struct Ground {
+    kind: IrcKind,
+    /// The certificate of the server and who signed it; without it everything is unencrypted.
+    tls: Option<(Certificate, Authority)>,
+    _scratch: Scratch,
+}
+
+impl Ground {
+    /// Unencrypted servers.
+    pub(crate) fn plain(kind: IrcKind) -> Result<Self> {
+        let scratch = Scratch::new("contract")?;
+        Ok(Self {
+            kind,
+            tls: None,
+            _scratch: scratch,
+        })
+    }
+
+    /// Servers that are reached by TLS, and whose certificate is checked.
+    pub(crate) async fn with_tls(kind: IrcKind) -> Result<Self> {
+        let scratch = Scratch::new("contract")?;
+        let authority = Authority::new(scratch.path()).await?;
+        let certificate = authority.issue(SERVER, &[SERVER]).await?;
+        Ok(Self {
+            kind,
+            tls: Some((certificate, authority)),
+            _scratch: scratch,
+        })
+    }
+}
 
 /// One server with one bridge to it.
 pub(crate) struct Irc {
@@ -36,20 +69,32 @@ pub(crate) struct Irc {
 
 impl Irc {
     /// Starts a server, for one case.
-    pub(crate) async fn start(kind: IrcKind) -> Self {
-        Self::try_start(kind).await.expect("a server starts")
+    pub(crate) async fn start(ground: &Ground) -> Self {
+        Self::try_start(ground).await.expect("a server starts")
     }
 
-    async fn try_start(kind: IrcKind) -> Result<Self> {
+    async fn try_start(ground: &Ground) -> Result<Self> {
         let scratch = Scratch::new("contract")?;
-        let server = RealIrcServer::new(kind, &scratch, &IrcServerOptions::default())?;
+        let options = IrcServerOptions {
+            certificate: ground.tls.as_ref().map(|(certificate, _)| certificate.clone()),
+            ..IrcServerOptions::default()
+        };
+        let server = RealIrcServer::new(ground.kind, &scratch, &options)?;
         server.start().await?;
         let (port, closed) = (Port::reserve()?, Port::reserve()?);
-        let proxy = Proxy::start(port.addr(), server.plain_addr()).await?;
+        let address = server.tls_addr().unwrap_or(server.plain_addr());
+        let proxy = Proxy::start(port.addr(), address).await?;
+        let here = |address: SocketAddr| ServerConfig {
+            host: Some(address.ip().to_string()),
+            ports: Some(vec![address.port()]),
+            tls: Some(ground.tls.is_some()),
+            ca_file: ground.tls.as_ref().map(|(_, authority)| authority.ca_file()),
+            ..ServerConfig::default()
+        };
         let config = IrcConfig {
             servers: BTreeMap::from([
-                (SERVER.to_owned(), plain(proxy.addr())),
-                (NOWHERE.to_owned(), plain(closed.addr())),
+                (SERVER.to_owned(), here(proxy.addr())),
+                (NOWHERE.to_owned(), here(closed.addr())),
             ]),
             flood: Flood::Off,
             ..IrcConfig::default()
@@ -64,16 +109,6 @@ impl Irc {
             _port: port,
             _scratch: scratch,
         })
-    }
-}
-
-/// A server at a port of this machine, without TLS.
-fn plain(addr: SocketAddr) -> ServerConfig {
-    ServerConfig {
-        host: Some(addr.ip().to_string()),
-        ports: Some(vec![addr.port()]),
-        tls: Some(false),
-        ..ServerConfig::default()
     }
 }
 

@@ -197,7 +197,7 @@ async fn a_bridge_that_does_wrong() {
 #[tokio::test(start_paused = true)]
 async fn an_honest_bridge() {
     let make = async || Loopback::behind(Settings::default(), |inner| Box::new(Wrapped::new(inner)));
-    run(&cases(), make).await.expect(&[]);
+    run(&cases(), 1, make).await.expect(&[]);
 }
 
 fn twice(events: Vec<RemoteEvent>, which: fn(&RemoteEvent) -> bool) -> Vec<RemoteEvent> {

@@ -66,7 +66,9 @@ async fn advertised_features_work(t: Ctx) -> Result<()> {
     let version = phone.ok("get", GATEWAY, tag("query").ns(ns::VERSION)).await?;
     for part in ["name", "version"] {
         ensure!(
-            version.find(part, ns::VERSION).is_some_and(|part| !part.text().is_empty()),
+            version
+                .find(part, ns::VERSION)
+                .is_some_and(|part| !part.text().is_empty()),
             "the version has a {part}: {}",
             version.xml()
         );
@@ -138,7 +140,9 @@ async fn every_request_gets_one_answer(t: Ctx) -> Result<()> {
         (t.room("#nowhere"), "set"),
         (format!("%%@{GATEWAY}"), "get"),
     ] {
-        let answer = phone.iq(kind, &jid, tag("wish").ns("urn:example:unknown")).await?;
+        let answer = phone
+            .iq(kind, &jid, tag("wish").ns("urn:example:unknown"))
+            .await?;
         ensure!(
             ["service-unavailable", "item-not-found"].contains(&answer.condition().as_str()),
             "{jid}: {}",
@@ -151,6 +155,7 @@ async fn every_request_gets_one_answer(t: Ctx) -> Result<()> {
 
 async fn the_gateway_speaks_as_its_domain(t: Ctx) -> Result<()> {
     let phone = t.client("phone").await?;
+    phone.roster().await?;
     // A request, a refused subscription, and a chat: an answer of each kind of stanza.
     let answer = phone.disco_info(GATEWAY, None).await?;
     ensure!(answer.from() == GATEWAY, "from {}", answer.from());
@@ -175,13 +180,20 @@ async fn the_gateway_speaks_as_its_domain(t: Ctx) -> Result<()> {
     phone.settle(FIXED_GATEWAY).await?;
     let with_resource = |stanza: &Element| stanza.from().starts_with(&format!("{FIXED_GATEWAY}/"));
     phone
-        .expect_none("a stanza from a resource of the gateway", FIXED_GATEWAY, with_resource)
+        .expect_none(
+            "a stanza from a resource of the gateway",
+            FIXED_GATEWAY,
+            with_resource,
+        )
         .await?;
     let roster = phone.roster().await?;
     let items = roster.find_all("item", ns::ROSTER);
     let jids: Vec<_> = items.iter().filter_map(|item| item.attr("jid")).collect();
     ensure!(
-        jids.contains(&FIXED_GATEWAY) && !jids.iter().any(|jid| jid.starts_with(&format!("{FIXED_GATEWAY}/"))),
+        jids.contains(&FIXED_GATEWAY)
+            && !jids
+                .iter()
+                .any(|jid| jid.starts_with(&format!("{FIXED_GATEWAY}/"))),
         "the domain alone is in the roster: {jids:?}"
     );
     Ok(())

@@ -8,7 +8,9 @@ use viaduct_gateway_tests::prelude::*;
 /// or a message without one, is an error.
 pub(super) fn bodies_of(stanzas: &[Element], room: &str, sender: &str) -> Result<Vec<String>> {
     let (mut seen, mut bodies) = (HashMap::new(), Vec::new());
-    let messages = stanzas.iter().filter(|stanza| stanza.is_message() && stanza.is_from(sender) && stanza.kind() == "groupchat");
+    let messages = stanzas
+        .iter()
+        .filter(|stanza| stanza.is_message() && stanza.is_from(sender) && stanza.kind() == "groupchat");
     for message in messages {
         let Some(body) = message.body() else { continue };
         let id = message.stanza_id(room).map(str::to_owned);
@@ -23,8 +25,15 @@ pub(super) fn bodies_of(stanzas: &[Element], room: &str, sender: &str) -> Result
 
 /// Fails unless the client has got exactly these bodies from the sender, in this order, each under one id.
 pub(super) fn in_order_and_once(client: &Client, room: &str, sender: &str, wanted: &[String]) -> Result<()> {
-    let got = bodies_of(&client.take_all(|stanza| stanza.is_message() && stanza.is_from(sender)), room, sender)?;
-    let got: Vec<String> = got.into_iter().filter(|body| !body.starts_with("flush-")).collect();
+    let got = bodies_of(
+        &client.take_all(|stanza| stanza.is_from(sender) && stanza.body().is_some()),
+        room,
+        sender,
+    )?;
+    let got: Vec<String> = got
+        .into_iter()
+        .filter(|body| !body.starts_with("flush-"))
+        .collect();
     same(&got, wanted).with_context(|| format!("what {} got from {sender}", client.jid()))
 }
 
@@ -33,9 +42,17 @@ pub(super) fn same(got: &[String], wanted: &[String]) -> Result<()> {
     if got == wanted {
         return Ok(());
     }
-    let at = got.iter().zip(wanted).take_while(|(one, other)| one == other).count();
+    let at = got
+        .iter()
+        .zip(wanted)
+        .take_while(|(one, other)| one == other)
+        .count();
     let (have, want): (HashSet<_>, HashSet<_>) = (got.iter().collect(), wanted.iter().collect());
-    let missing: Vec<_> = wanted.iter().filter(|body| !have.contains(body)).take(8).collect();
+    let missing: Vec<_> = wanted
+        .iter()
+        .filter(|body| !have.contains(body))
+        .take(8)
+        .collect();
     let extra: Vec<_> = got.iter().filter(|body| !want.contains(body)).take(8).collect();
     bail!(
         "{} came and {} were said; they differ at {at} ({:?} instead of {:?}); missing {missing:?}, not said {extra:?}",
@@ -50,14 +67,29 @@ pub(super) fn same(got: &[String], wanted: &[String]) -> Result<()> {
 pub(super) async fn archive(client: &Client, room: &str, page: usize) -> Result<Vec<(String, String)>> {
     let (mut all, mut after) = (Vec::new(), String::new());
     loop {
-        let set = tag("set").ns("http://jabber.org/protocol/rsm").child(tag("max").text(page));
-        let set = if after.is_empty() { set } else { set.child(tag("after").text(&after)) };
-        let answer = client.ok("set", room, tag("query").ns(ns::MAM).attr("queryid", "all").child(set)).await?;
-        let results = client.take_all(|stanza| stanza.is_from(room) && stanza.find("result", ns::MAM).is_some());
+        let set = tag("set")
+            .ns("http://jabber.org/protocol/rsm")
+            .child(tag("max").text(page));
+        let set = if after.is_empty() {
+            set
+        } else {
+            set.child(tag("after").text(&after))
+        };
+        let answer = client
+            .ok(
+                "set",
+                room,
+                tag("query").ns(ns::MAM).attr("queryid", "all").child(set),
+            )
+            .await?;
+        let results =
+            client.take_all(|stanza| stanza.is_from(room) && stanza.find("result", ns::MAM).is_some());
         for stanza in &results {
             let result = stanza.find("result", ns::MAM).context("it was looked for")?;
             let id = result.attr("id").context("an archived message has an id")?;
-            let message = result.find("message", ns::CLIENT).context("a result holds a message")?;
+            let message = result
+                .find("message", ns::CLIENT)
+                .context("a result holds a message")?;
             after = id.to_owned();
             if let Some(body) = message.body() {
                 all.push((id.to_owned(), body));
@@ -67,6 +99,10 @@ pub(super) async fn archive(client: &Client, room: &str, page: usize) -> Result<
         if fin.attr("complete") == Some("true") {
             return Ok(all);
         }
-        ensure!(!results.is_empty(), "an archive that is not complete has more: {}", answer.xml());
+        ensure!(
+            !results.is_empty(),
+            "an archive that is not complete has more: {}",
+            answer.xml()
+        );
     }
 }

@@ -57,35 +57,146 @@ const NAMESPACES: &[&str] = &[
     "urn:viaduct:test:ünknown",
 ];
 const NAMES: &[&str] = &[
-    "query", "x", "body", "subject", "thread", "item", "field", "value", "command", "set", "max", "before", "after",
-    "history", "password", "ping", "time", "remove", "prompt", "vCard", "replace", "received", "request", "stanza-id",
-    "error", "text", "status", "show", "priority", "nick", "invite", "destroy", "_", "é", "a.b-c",
+    "query",
+    "x",
+    "body",
+    "subject",
+    "thread",
+    "item",
+    "field",
+    "value",
+    "command",
+    "set",
+    "max",
+    "before",
+    "after",
+    "history",
+    "password",
+    "ping",
+    "time",
+    "remove",
+    "prompt",
+    "vCard",
+    "replace",
+    "received",
+    "request",
+    "stanza-id",
+    "error",
+    "text",
+    "status",
+    "show",
+    "priority",
+    "nick",
+    "invite",
+    "destroy",
+    "_",
+    "é",
+    "a.b-c",
 ];
 const ATTRIBUTES: &[&str] = &[
-    "id", "jid", "nick", "node", "sessionid", "action", "type", "role", "affiliation", "var", "queryid", "code", "by",
-    "stamp", "maxstanzas", "seconds", "since", "xml:lang", "é",
+    "id",
+    "jid",
+    "nick",
+    "node",
+    "sessionid",
+    "action",
+    "type",
+    "role",
+    "affiliation",
+    "var",
+    "queryid",
+    "code",
+    "by",
+    "stamp",
+    "maxstanzas",
+    "seconds",
+    "since",
+    "xml:lang",
+    "é",
 ];
 const VALUES: &[&str] = &[
-    "", "0", "-1", "99999999999999999999", "1e400", "NaN", "get", "set", "result", "error", "execute", "cancel", "next",
-    "none", "owner", "moderator", "form", "submit", "true", "localhost", "#c", "%", "a@b/c", "@/", "../../etc/passwd",
-    "'; DROP TABLE logins; --", "&amp;&lt;&gt;&quot;&apos;", "&#x9;&#xa;&#xd;", "\u{202e}evil", "\u{feff}",
-    "e\u{301}\u{301}\u{301}", "\u{fffd}", "🏳️‍🌈", "𒐫", "\u{10ffff}", "２０２６", "2026-13-41T25:61:61Z",
+    "",
+    "0",
+    "-1",
+    "99999999999999999999",
+    "1e400",
+    "NaN",
+    "get",
+    "set",
+    "result",
+    "error",
+    "execute",
+    "cancel",
+    "next",
+    "none",
+    "owner",
+    "moderator",
+    "form",
+    "submit",
+    "true",
+    "localhost",
+    "#c",
+    "%",
+    "a@b/c",
+    "@/",
+    "../../etc/passwd",
+    "'; DROP TABLE logins; --",
+    "&amp;&lt;&gt;&quot;&apos;",
+    "&#x9;&#xa;&#xd;",
+    "\u{202e}evil",
+    "\u{feff}",
+    "e\u{301}\u{301}\u{301}",
+    "\u{fffd}",
+    "🏳️‍🌈",
+    "𒐫",
+    "\u{10ffff}",
+    "２０２６",
+    "2026-13-41T25:61:61Z",
 ];
-const MESSAGE_TYPES: &[&str] = &["", "chat", "groupchat", "normal", "headline", "error", "GROUPCHAT", "?"];
+const MESSAGE_TYPES: &[&str] = &[
+    "",
+    "chat",
+    "groupchat",
+    "normal",
+    "headline",
+    "error",
+    "GROUPCHAT",
+    "?",
+];
 const PRESENCE_TYPES: &[&str] = &[
-    "", "unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe", "error", "invisible",
+    "",
+    "unavailable",
+    "subscribe",
+    "subscribed",
+    "unsubscribe",
+    "unsubscribed",
+    "probe",
+    "error",
+    "invisible",
 ];
 
 impl Generator {
     /// For a client of a real server.
     pub(super) fn for_client(seed: u64, to: Vec<String>) -> Self {
         let from = Vec::new();
-        Self { dice: Dice::new(seed), count: 0, to, from, raw: false }
+        Self {
+            dice: Dice::new(seed),
+            count: 0,
+            to,
+            from,
+            raw: false,
+        }
     }
 
     /// For whoever plays the server.
     pub(super) fn for_server(seed: u64, to: Vec<String>, from: Vec<String>) -> Self {
-        Self { dice: Dice::new(seed), count: 0, to, from, raw: true }
+        Self {
+            dice: Dice::new(seed),
+            count: 0,
+            to,
+            from,
+            raw: true,
+        }
     }
 
     /// The next one.
@@ -103,17 +214,27 @@ impl Generator {
             (true, 6) => format!("<body>{}</body>", "&#x1F4A9;&amp;".repeat(20_000)),
             (true, _) => tag("body").text("x".repeat(540_000)).to_string(),
         };
-        let kind = if self.raw && self.dice.one_in(200) { 9 } else { self.dice.below(8) };
+        let kind = if self.raw && self.dice.one_in(200) {
+            9
+        } else {
+            self.dice.below(8)
+        };
         match kind {
             0..4 => self.iq(&content),
             4..6 => self.message(&content),
             6..8 => self.presence(&content),
-            _ => Odd { xml: self.stray(&content), request: None, silent: None },
+            _ => Odd {
+                xml: self.stray(&content),
+                request: None,
+                silent: None,
+            },
         }
     }
 
     fn iq(&mut self, content: &str) -> Odd {
-        let ty = self.dice.pick(&["get", "get", "get", "set", "set", "set", "result", "error"]);
+        let ty = self
+            .dice
+            .pick(&["get", "get", "get", "set", "set", "set", "result", "error"]);
         // Of an IQ that has no type at all, or one that there is not, an answer may be expected or not.
         let ty = if self.dice.one_in(40) { "ask" } else { ty };
         let number = self.count;
@@ -126,23 +247,46 @@ impl Generator {
         let xml = format!("<iq{addresses} type='{ty}' id='{}'>{content}</iq>", escape(&id));
         let asks = ["get", "set"].contains(&ty) && complete;
         let answers = ["result", "error"].contains(&ty);
-        Odd { xml, request: asks.then(|| id.clone()), silent: answers.then_some(id) }
+        Odd {
+            xml,
+            request: asks.then(|| id.clone()),
+            silent: answers.then_some(id),
+        }
     }
 
     fn message(&mut self, content: &str) -> Odd {
         let ty = self.dice.pick(MESSAGE_TYPES);
-        let ty = if ty.is_empty() { String::new() } else { format!(" type='{ty}'") };
+        let ty = if ty.is_empty() {
+            String::new()
+        } else {
+            format!(" type='{ty}'")
+        };
         let (addresses, _) = self.addresses();
-        let xml = format!("<message{addresses}{ty} id='m-{}'>{content}</message>", self.count);
-        Odd { xml, request: None, silent: None }
+        let xml = format!(
+            "<message{addresses}{ty} id='m-{}'>{content}</message>",
+            self.count
+        );
+        Odd {
+            xml,
+            request: None,
+            silent: None,
+        }
     }
 
     fn presence(&mut self, content: &str) -> Odd {
         let ty = self.dice.pick(PRESENCE_TYPES);
-        let ty = if ty.is_empty() { String::new() } else { format!(" type='{ty}'") };
+        let ty = if ty.is_empty() {
+            String::new()
+        } else {
+            format!(" type='{ty}'")
+        };
         let (addresses, _) = self.addresses();
         let xml = format!("<presence{addresses}{ty}>{content}</presence>");
-        Odd { xml, request: None, silent: None }
+        Odd {
+            xml,
+            request: None,
+            silent: None,
+        }
     }
 
     /// What no client could send through a server.
@@ -171,7 +315,10 @@ impl Generator {
             0 => (format!(" to='{}'", escape(&to)), false),
             1 => (format!(" from='{}'", escape(&from)), false),
             2 => (format!(" to='{}' from='@'", escape(&to)), false),
-            3 => (format!(" to='a@elsewhere.example' from='{}'", escape(&from)), false),
+            3 => (
+                format!(" to='a@elsewhere.example' from='{}'", escape(&from)),
+                false,
+            ),
             _ => (text, true),
         }
     }
@@ -184,7 +331,11 @@ impl Generator {
 
     fn element(&mut self, depth: usize) -> String {
         let (name, prefix) = (self.dice.pick(NAMES), self.dice.one_in(12));
-        let name = if prefix { format!("p:{name}") } else { name.to_owned() };
+        let name = if prefix {
+            format!("p:{name}")
+        } else {
+            name.to_owned()
+        };
         let mut text = format!("<{name}");
         if prefix {
             text += &format!(" xmlns:p='{}'", self.dice.pick(NAMESPACES));
@@ -196,7 +347,10 @@ impl Generator {
             let attribute = self.dice.pick(ATTRIBUTES);
             if !used.contains(&attribute) {
                 used.push(attribute);
-                text += &format!(" {attribute}='{}'", self.dice.pick(VALUES).replace('\'', "&apos;"));
+                text += &format!(
+                    " {attribute}='{}'",
+                    self.dice.pick(VALUES).replace('\'', "&apos;")
+                );
             }
         }
         if self.dice.one_in(4) {
@@ -206,7 +360,12 @@ impl Generator {
         for _ in 0..self.dice.below(4) {
             match self.dice.below(4) {
                 0 if depth < 6 => text += &self.element(depth + 1),
-                1 => text += &format!("<![CDATA[{}]]>", self.dice.pick(&["<a>", "]]", "&amp;", "</iq>", ""])),
+                1 => {
+                    text += &format!(
+                        "<![CDATA[{}]]>",
+                        self.dice.pick(&["<a>", "]]", "&amp;", "</iq>", ""])
+                    )
+                }
                 _ => text += self.dice.pick(VALUES),
             }
         }
@@ -221,14 +380,38 @@ fn nested(depth: usize) -> String {
 /// The addresses at the gateway that are worth hitting. No server is named that would have to be looked for.
 pub(super) fn targets(t: &Ctx) -> Vec<String> {
     let (gateway, server) = (t.gateway(), t.world().irc_name().to_owned());
-    let mut all = vec![gateway.to_owned(), format!("{gateway}/res"), FIXED_GATEWAY.to_owned(), t.server()];
+    let mut all = vec![
+        gateway.to_owned(),
+        format!("{gateway}/res"),
+        FIXED_GATEWAY.to_owned(),
+        t.server(),
+    ];
     let room = t.room(&t.channel_named("hostile"));
-    all.extend([room.clone(), format!("{room}/{}", t.nick("mallory")), format!("{room}/🏳️‍🌈")]);
+    all.extend([
+        room.clone(),
+        format!("{room}/{}", t.nick("mallory")),
+        format!("{room}/🏳️‍🌈"),
+    ]);
     all.push(t.person(&t.nick("nobody")));
-    for local in ["%", "%%", "a%", "\\20x", "#", "#\\25", "..", "-", "a%b%c%closed.test", "#c%closed.test"] {
+    for local in [
+        "%",
+        "%%",
+        "a%",
+        "\\20x",
+        "#",
+        "#\\25",
+        "..",
+        "-",
+        "a%b%c%closed.test",
+        "#c%closed.test",
+    ] {
         all.push(format!("{local}@{gateway}"));
     }
     all.push(format!("{}%{server}@{gateway}", "n".repeat(900)));
-    all.push(format!("#{}%{server}@{gateway}/{}", "c".repeat(400), "r".repeat(1_000)));
+    all.push(format!(
+        "#{}%{server}@{gateway}/{}",
+        "c".repeat(400),
+        "r".repeat(1_000)
+    ));
     all
 }

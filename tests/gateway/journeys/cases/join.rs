@@ -122,9 +122,7 @@ async fn what_happens_meanwhile_waits(t: Ctx) -> Result<()> {
             session.send(line).await?;
         }
         session.expect_command("MODE", &[&channel]).await?;
-        session
-            .send(format!(":irc.test 324 {nick} {channel} +n"))
-            .await?;
+        session.send(format!(":irc.test 324 {nick} {channel} +n")).await?;
         anyhow_ok(session)
     };
     let (_session, joined) = tokio::try_join!(script, phone.join(&room, &nick))?;
@@ -201,11 +199,7 @@ async fn newcomers_are_shown_to_everybody(t: Ctx) -> Result<()> {
             let occupant = s.occupant(newcomer);
             let presence = client.expect_presence(&occupant, "").await?;
             let items = presence.find_all("item", ns::MUC_USER).len();
-            ensure!(
-                items == 1 && !presence.has_status(110),
-                "{}",
-                presence.xml()
-            );
+            ensure!(items == 1 && !presence.has_status(110), "{}", presence.xml());
             stands_as(&presence, "none", "participant")?;
             client
                 .expect_none("a second presence", &s.room, is_presence_of(&occupant))
@@ -251,11 +245,7 @@ async fn ranks_show_as_roles_and_affiliations(t: Ctx) -> Result<()> {
 
 async fn moderated_rooms_take_newcomers_as_visitors(t: Ctx) -> Result<()> {
     let (channel, nick) = (t.channel(), t.nick("bob"));
-    let (alice, carol, dora) = (
-        t.irc("alice").await?,
-        t.irc("carol").await?,
-        t.irc("dora").await?,
-    );
+    let (alice, carol, dora) = (t.irc("alice").await?, t.irc("carol").await?, t.irc("dora").await?);
     for peer in [&alice, &carol, &dora] {
         peer.join(&channel).await?;
     }
@@ -322,10 +312,7 @@ async fn thousands_of_members_are_shown_in_time(t: Ctx) -> Result<()> {
     let begin = Instant::now();
     let (_session, joined) = tokio::try_join!(script, phone.join(&room, &nick))?;
     let took = begin.elapsed();
-    ensure!(
-        took < Duration::from_secs(10),
-        "{MEMBERS} members take {took:?}"
-    );
+    ensure!(took < Duration::from_secs(10), "{MEMBERS} members take {took:?}");
     ensure!(
         joined.nicks() == names,
         "{} of {MEMBERS} members",

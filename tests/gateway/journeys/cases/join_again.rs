@@ -32,6 +32,9 @@ async fn a_second_resource_is_the_same_occupant(t: Ctx) -> Result<()> {
     s.alice.say(&s.nick, "to you alone").await?;
     for client in [&s.phone, &laptop] {
         client.expect_body(&s.room, "to both").await?;
+        client
+            .expect_body(&t.person(s.alice.nick()), "to you alone")
+            .await?;
     }
     for (sender, word) in [(&s.phone, "by phone"), (&laptop, "by laptop")] {
         sender.say(&s.room, word).await?;
@@ -42,7 +45,7 @@ async fn a_second_resource_is_the_same_occupant(t: Ctx) -> Result<()> {
     }
     // A private message answers where it was addressed: at the room's occupant, for every resource there.
     s.phone.chat(&s.occupant(s.alice.nick()), "psst").await?;
-    s.alice.expect_message(&s.nick, &s.nick, "").await.err();
+    s.alice.expect_message(&s.nick, s.alice.nick(), "psst").await?;
     s.alice.say(&s.nick, "yes?").await?;
     for client in [&s.phone, &laptop] {
         client.expect_body(&s.occupant(s.alice.nick()), "yes?").await?;
@@ -213,21 +216,18 @@ async fn presence_without_a_join_is_answered_with_a_leave(t: Ctx) -> Result<()> 
             .await?;
     }
     s.flush_out("done").await?;
-    s.alice
-        .expect_none("a JOIN", |line| line.command == "JOIN")
-        .await
+    s.alice.expect_none("a JOIN", |line| line.command == "JOIN").await
 }
 
 async fn other_presence_neither_joins_nor_leaves(t: Ctx) -> Result<()> {
     let s = Script::set(&t, &["@alice"]).await?;
     let stranger = t.client("stranger").await?;
     let muc = tag("x").ns(ns::MUC);
-    let error = "<error type='wait'><internal-server-error xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+    let error =
+        "<error type='wait'><internal-server-error xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
     for (client, nick) in [(&stranger, "stranger"), (&s.phone, s.nick.as_str())] {
         for kind in ["probe", "subscribe", "unsubscribed", "error"] {
-            let presence = tag("presence")
-                .attr("to", s.occupant(nick))
-                .attr("type", kind);
+            let presence = tag("presence").attr("to", s.occupant(nick)).attr("type", kind);
             let presence = match kind {
                 "error" => presence.child(error),
                 _ => presence.child(&muc),
@@ -244,9 +244,7 @@ async fn other_presence_neither_joins_nor_leaves(t: Ctx) -> Result<()> {
     s.line("alice", "PRIVMSG", ":still there?").await?;
     s.phone.expect_body(&s.room, "still there?").await?;
     s.phone.say(&s.room, "yes").await?;
-    s.session
-        .expect_command("PRIVMSG", &[&s.channel, "yes"])
-        .await?;
+    s.session.expect_command("PRIVMSG", &[&s.channel, "yes"]).await?;
     let asked = s.session.leftovers();
     ensure!(
         !asked

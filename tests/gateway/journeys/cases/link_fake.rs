@@ -54,7 +54,13 @@ impl FakeXmpp {
     pub(super) fn new(t: &Ctx) -> Result<Self> {
         let (voice, port) = (t.transcript().voice("server"), Port::reserve()?);
         let (listener, waiting, accepted) = (Lock::default(), Mutex::default(), Lock::default());
-        Ok(Self { listener, port, voice, waiting, accepted })
+        Ok(Self {
+            listener,
+            port,
+            voice,
+            waiting,
+            accepted,
+        })
     }
 
     pub(super) fn addr(&self) -> SocketAddr {
@@ -69,7 +75,11 @@ impl FakeXmpp {
 
     /// The next connection, with the domain that its stream header names.
     async fn header(&self, within: Duration) -> Result<(TcpStream, String)> {
-        let listener = self.listener.lock().expect("no holder of this lock panics").take();
+        let listener = self
+            .listener
+            .lock()
+            .expect("no holder of this lock panics")
+            .take();
         let listener = listener.context("the server listens, and nobody else waits")?;
         let accepted = timeout(within, listener.accept()).await;
         *self.listener.lock().expect("no holder of this lock panics") = Some(listener);
@@ -87,9 +97,14 @@ impl FakeXmpp {
             }
             anyhow_ok(())
         };
-        timeout(patience(), reading).await.context("the stream header does not come")??;
+        timeout(patience(), reading)
+            .await
+            .context("the stream header does not come")??;
         self.voice.received(header.as_str());
-        let to = header.split(['\'', '"']).skip_while(|part| !part.ends_with(" to=")).nth(1);
+        let to = header
+            .split(['\'', '"'])
+            .skip_while(|part| !part.ends_with(" to="))
+            .nth(1);
         let to = to.context("the stream header names the domain")?.to_owned();
         Ok((stream, to))
     }
@@ -149,7 +164,8 @@ impl Attached {
         });
         tokio::spawn(read(reader, domain.clone(), Arc::downgrade(&shared)));
         let this = Self(Arc::new(Inner { domain, shared }));
-        this.expect("the handshake", |stanza| stanza.name() == "handshake").await?;
+        this.expect("the handshake", |stanza| stanza.name() == "handshake")
+            .await?;
         this.send("<handshake/>").await?;
         Ok(this)
     }
@@ -160,7 +176,12 @@ impl Attached {
 
     /// From now on the gateway's pings to itself get lost.
     pub(super) fn swallow_pings(&self) {
-        *self.0.shared.returns.lock().expect("no holder of this lock panics") = false;
+        *self
+            .0
+            .shared
+            .returns
+            .lock()
+            .expect("no holder of this lock panics") = false;
     }
 
     pub(super) async fn expect(&self, what: &str, wanted: impl FnMut(&Element) -> bool) -> Result<Element> {
@@ -177,14 +198,22 @@ impl Attached {
         taken.map_err(|gone| {
             let left = self.0.shared.inbox.snapshot();
             let left = left.iter().map(|stanza| stanza.xml());
-            self.0.shared.voice.failure_with(format!("expected {what}: {gone}"), left)
+            self.0
+                .shared
+                .voice
+                .failure_with(format!("expected {what}: {gone}"), left)
         })
     }
 
     /// Waits until the gateway ends the stream; says how.
     pub(super) async fn expect_closed(&self, within: Duration) -> Result<String> {
         let closed = self.0.shared.inbox.closed(within).await;
-        closed.map_err(|gone| self.0.shared.voice.failure(format!("expected the end of the stream: {gone}")))
+        closed.map_err(|gone| {
+            self.0
+                .shared
+                .voice
+                .failure(format!("expected the end of the stream: {gone}"))
+        })
     }
 
     pub(super) fn take_all(&self) -> Vec<Element> {
@@ -193,8 +222,13 @@ impl Attached {
 
     /// Pings the gateway as this user and waits for the answer.
     pub(super) async fn settle(&self, user: &str) -> Result<()> {
-        let ping = tag("iq").attr("type", "get").attr("id", "settle").attr("from", user).attr("to", &self.0.domain);
-        self.send(&ping.child(tag("ping").ns(ns::PING)).to_string()).await?;
+        let ping = tag("iq")
+            .attr("type", "get")
+            .attr("id", "settle")
+            .attr("from", user)
+            .attr("to", &self.0.domain);
+        self.send(&ping.child(tag("ping").ns(ns::PING)).to_string())
+            .await?;
         let answer = |stanza: &Element| stanza.is_iq() && stanza.id() == "settle" && stanza.to() == user;
         self.expect("the answer to a ping", answer).await?;
         Ok(())
@@ -202,17 +236,26 @@ impl Attached {
 
     /// Joins a room as a user, and waits for the end of it.
     pub(super) async fn join(&self, user: &str, room: &str, nick: &str) -> Result<()> {
-        let presence = tag("presence").attr("from", user).attr("to", format!("{room}/{nick}"));
-        self.send(&presence.child(tag("x").ns(ns::MUC)).to_string()).await?;
-        let subject = |stanza: &Element| stanza.is_subject_change() && stanza.is_from(room) && stanza.to() == user;
+        let presence = tag("presence")
+            .attr("from", user)
+            .attr("to", format!("{room}/{nick}"));
+        self.send(&presence.child(tag("x").ns(ns::MUC)).to_string())
+            .await?;
+        let subject =
+            |stanza: &Element| stanza.is_subject_change() && stanza.is_from(room) && stanza.to() == user;
         self.expect(&format!("the subject of {room}"), subject).await?;
         Ok(())
     }
 
     /// Says something in a room as a user.
     pub(super) async fn say(&self, user: &str, room: &str, body: &str) -> Result<()> {
-        let message = tag("message").attr("type", "groupchat").attr("from", user).attr("to", room).attr("id", body);
-        self.send(&message.child(tag("body").text(body)).to_string()).await
+        let message = tag("message")
+            .attr("type", "groupchat")
+            .attr("from", user)
+            .attr("to", room)
+            .attr("id", body);
+        self.send(&message.child(tag("body").text(body)).to_string())
+            .await
     }
 }
 
@@ -241,12 +284,16 @@ async fn read(mut reader: OwnedReadHalf, domain: String, shared: std::sync::Weak
             };
             shared.voice.received(raw.as_str());
             let Ok(stanza) = parse_stanza(&raw) else {
-                return shared.inbox.close(format!("the gateway sent what is no XML: {raw}"));
+                return shared
+                    .inbox
+                    .close(format!("the gateway sent what is no XML: {raw}"));
             };
             let own = |jid: &str| bare(jid) == domain || bare(jid).ends_with(&format!("@{domain}"));
             if !own(stanza.to()) {
                 shared.inbox.push(stanza);
-            } else if *shared.returns.lock().expect("no holder of this lock panics") && shared.send(&raw).await.is_err() {
+            } else if *shared.returns.lock().expect("no holder of this lock panics")
+                && shared.send(&raw).await.is_err()
+            {
                 return shared.inbox.close("the gateway does not read");
             }
         }
@@ -268,13 +315,20 @@ impl Second {
             kind: GatewayKind::Viaduct,
             link: server.addr(),
             store: None,
-            servers: vec![KnownServer::plain(t.world().irc_name(), t.world().irc().plain_addr())],
+            servers: vec![KnownServer::plain(
+                t.world().irc_name(),
+                t.world().irc().plain_addr(),
+            )],
             extra_config: extra_config.to_owned(),
             env: vec![("VIADUCT_GATEWAY__IRC__IRC__FLOOD".into(), "off".into())],
         };
         let gateway = Gateway::new(&scratch, &options)?;
         gateway.start().await?;
-        Ok(Self { server, gateway, _scratch: scratch })
+        Ok(Self {
+            server,
+            gateway,
+            _scratch: scratch,
+        })
     }
 
     pub(super) async fn start(t: &Ctx, extra_config: &str) -> Result<Self> {
@@ -298,7 +352,11 @@ impl Second {
     /// Ends the gateway, which must not have panicked.
     pub(super) async fn stop(&self) -> Result<()> {
         let log = self.gateway.process().log_since(0);
-        ensure!(!log.contains("panicked at"), "{}", self.gateway.process().trouble("panicked"));
+        ensure!(
+            !log.contains("panicked at"),
+            "{}",
+            self.gateway.process().trouble("panicked")
+        );
         self.gateway.kill().await
     }
 }

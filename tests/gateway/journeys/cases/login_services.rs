@@ -69,11 +69,6 @@ impl Services {
         self.slot.name()
     }
 
-    /// The JID of a channel.
-    pub(crate) fn room(&self, channel: &str) -> String {
-        format!("{channel}%{}@{GATEWAY}", self.name())
-    }
-
     /// The JID of a person.
     pub(crate) fn person(&self, nick: &str) -> String {
         format!("{nick}%{}@{GATEWAY}", self.name())
@@ -143,19 +138,25 @@ impl Services {
     pub(crate) async fn expect_online(&self, nick: &str) -> Result<(Arc<IrcSession>, usize)> {
         let what = format!("{nick} to come");
         let event = self
-            .expect(&what, |event| matches!(event, Event::Online(_, came) if came == nick))
+            .expect(
+                &what,
+                |event| matches!(event, Event::Online(_, came) if came == nick),
+            )
             .await?;
         let Event::Online(number, _) = event else {
             bail!("this is another event: {event:?}")
         };
-        Ok((lock(&self.state.sessions)[number - 1].clone(), number))
+        Ok((self.session(number), number))
     }
 
     /// Waits until the connection of this number has left; gives the words.
     pub(crate) async fn expect_quit(&self, number: usize) -> Result<String> {
         let what = format!("QUIT on connection {number}");
         let event = self
-            .expect(&what, |event| matches!(event, Event::Quit(left, _) if *left == number))
+            .expect(
+                &what,
+                |event| matches!(event, Event::Quit(left, _) if *left == number),
+            )
             .await?;
         match event {
             Event::Quit(_, words) => Ok(words),
@@ -166,6 +167,16 @@ impl Services {
     /// Everything that has happened and that nobody has waited for.
     pub(crate) fn events(&self) -> Vec<Event> {
         self.state.events.snapshot()
+    }
+
+    /// Forgets what has happened.
+    pub(crate) fn forget(&self) {
+        self.state.events.take_all(|_| true);
+    }
+
+    /// The connection of this number.
+    pub(crate) fn session(&self, number: usize) -> Arc<IrcSession> {
+        lock(&self.state.sessions)[number - 1].clone()
     }
 
     /// How many connections there have been.
@@ -191,7 +202,16 @@ async fn let_in(server: &IrcServer, state: &Arc<State>) -> Result<()> {
     };
     let visitor = Arc::new(Mutex::new(Visitor::default()));
     let (shared, of_session) = (state.clone(), visitor.clone());
-    session.respond_and_pong(move |line| answer(&shared, number, &mut lock(&of_session), line));
+    let ending = Arc::downgrade(&session);
+    session.respond_and_pong(move |line| {
+        if line.command == "QUIT"
+            && let Some(session) = ending.upgrade()
+        {
+            // The reader that runs this cannot end itself.
+            tokio::spawn(async move { session.cut().await });
+        }
+        answer(&shared, number, &mut lock(&of_session), line)
+    });
     // What came before the script was there.
     for line in session.take_all(|_| true) {
         let answers = answer(state, number, &mut lock(&visitor), &line);
@@ -229,8 +249,12 @@ fn answer(state: &State, number: usize, visitor: &mut Visitor, line: &Line) -> O
             let plain = String::from_utf8(decode_base64(secret)).unwrap_or_default();
             let mut parts = plain.split('\0').skip(1);
             let (account, password) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
-            let right = lock(&state.accounts).get(account).is_some_and(|known| known == password);
-            state.events.push(Event::Password(number, password.to_owned(), right));
+            let right = lock(&state.accounts)
+                .get(account)
+                .is_some_and(|known| known == password);
+            state
+                .events
+                .push(Event::Password(number, password.to_owned(), right));
             match right {
                 true => say(format!("903 {} :SASL authentication successful", visitor.nick)),
                 false => say(format!("904 {} :SASL authentication failed", visitor.nick)),
@@ -238,7 +262,7 @@ fn answer(state: &State, number: usize, visitor: &mut Visitor, line: &Line) -> O
         }
         ("QUIT", words) => {
             state.events.push(Event::Quit(number, words.to_owned()));
-            Some(vec!["ERROR :Closing link".into()])
+            Some(Vec::new())
         }
         ("PASS" | "MODE" | "WHO", _) => Some(Vec::new()),
         _ => None,
@@ -269,7 +293,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// RFC 4648 §4, for what our own gateway sends.
 fn decode_base64(text: &str) -> Vec<u8> {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digits = text.bytes().filter_map(|byte| DIGITS.iter().position(|digit| *digit == byte));
+    let digits = text
+        .bytes()
+        .filter_map(|byte| DIGITS.iter().position(|digit| *digit == byte));
     let (mut bits, mut held, mut bytes) = (0_usize, 0, Vec::new());
     for digit in digits {
         bits = (bits << 6) | digit;

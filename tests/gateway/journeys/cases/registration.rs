@@ -76,7 +76,12 @@ async fn standard_fields_have_their_standard_names(t: Ctx) -> Result<()> {
         let query = answer.get_child("query", ns::REGISTER).context("a query")?;
         for child in query.children().filter(|child| child.ns() == ns::REGISTER) {
             let known = STANDARD.contains(&child.name()) || child.name() == "instructions";
-            ensure!(known, "'{}' is no field of XEP-0077: {}", child.name(), answer.xml());
+            ensure!(
+                known,
+                "'{}' is no field of XEP-0077: {}",
+                child.name(),
+                answer.xml()
+            );
         }
         let form = form_of(&answer)?;
         ensure!(
@@ -95,7 +100,10 @@ async fn standard_fields_have_their_standard_names(t: Ctx) -> Result<()> {
             answer.xml()
         );
         if let Some(own) = own {
-            ensure!(names.contains(&own), "what has no standard name is in the form: {names:?}");
+            ensure!(
+                names.contains(&own),
+                "what has no standard name is in the form: {names:?}"
+            );
         }
         let outside: Vec<&str> = query
             .children()
@@ -128,7 +136,9 @@ async fn old_clients_register_without_a_form(t: Ctx) -> Result<()> {
         "there is a field outside of the form: {}",
         answer.xml()
     );
-    phone.ok("set", FIXED_GATEWAY, by_fields(&[("nick", &nick)])).await?;
+    phone
+        .ok("set", FIXED_GATEWAY, by_fields(&[("nick", &nick)]))
+        .await?;
     let answer = phone.ok("get", FIXED_GATEWAY, question()).await?;
     let on_file = answer.find("nick", ns::REGISTER).map(Element::text);
     ensure!(
@@ -175,7 +185,12 @@ async fn a_missing_field_is_named(t: Ctx) -> Result<()> {
             "password",
         ),
         (
-            by_form(&[("nick", &nick), ("server", server), ("username", "bob"), ("password", "")]),
+            by_form(&[
+                ("nick", &nick),
+                ("server", server),
+                ("username", "bob"),
+                ("password", ""),
+            ]),
             "password",
         ),
     ];

@@ -9,11 +9,7 @@ pub(crate) const STANDARD: &[&str] = &["username", "nick", "password", "name", "
 
 /// A form that is submitted.
 pub(crate) fn form(form_type: Option<&str>, fields: &[(&str, &str)]) -> Tag {
-    let field = |name: &str, value: &str| {
-        tag("field")
-            .attr("var", name)
-            .child(tag("value").text(value))
-    };
+    let field = |name: &str, value: &str| tag("field").attr("var", name).child(tag("value").text(value));
     let x = tag("x").ns(ns::DATA).attr("type", "submit");
     let x = form_type.map_or(x.clone(), |form_type| x.child(field("FORM_TYPE", form_type)));
     fields
@@ -61,6 +57,8 @@ pub(crate) async fn register(client: &Client, gateway: &str, fields: &[(&str, &s
 /// Takes part in the exchange of subscriptions that follows a registration, both ways.
 pub(crate) async fn befriend(client: &Client, gateway: &str) -> Result<()> {
     client.expect_presence(gateway, "subscribe").await?;
+    // Prosody tells only those of agreements who have asked for their contact list.
+    client.roster().await?;
     send_presence(client, gateway, "subscribed").await?;
     send_presence(client, gateway, "subscribe").await?;
     client.expect_presence(gateway, "subscribed").await?;

@@ -20,11 +20,7 @@ async fn the_gateway_is_a_conference_service(t: Ctx) -> Result<()> {
     for gateway in [GATEWAY, FIXED_GATEWAY] {
         let info = phone.disco_info(gateway, None).await?;
         for wanted in [("conference", "text"), ("gateway", "irc")] {
-            ensure!(
-                identities(&info).contains(&wanted),
-                "{wanted:?}: {}",
-                info.xml()
-            );
+            ensure!(identities(&info).contains(&wanted), "{wanted:?}: {}", info.xml());
         }
         for feature in [ns::MUC, "http://jabber.org/protocol/muc#stable_id"] {
             ensure!(
@@ -51,7 +47,10 @@ async fn own_rooms_are_listed_and_nobody_elses(t: Ctx) -> Result<()> {
     stranger.join(&others, &t.nick("stranger")).await?;
 
     let listed = items(&phone, GATEWAY).await?;
-    ensure!(listed == rooms[..2], "hidden rooms and other people's: {listed:?}");
+    ensure!(
+        listed == rooms[..2],
+        "hidden rooms and other people's: {listed:?}"
+    );
     ensure!(items(&stranger, GATEWAY).await? == [others], "only the own one");
 
     phone.leave(&rooms[0], &t.nick("bob"), "").await?;
@@ -68,7 +67,9 @@ async fn features_follow_the_channel_modes(t: Ctx) -> Result<()> {
         "identity: {}",
         info.xml()
     );
-    let name = info.find("identity", ns::DISCO_INFO).and_then(|it| it.attr("name"));
+    let name = info
+        .find("identity", ns::DISCO_INFO)
+        .and_then(|it| it.attr("name"));
     ensure!(name == Some(s.channel.as_str()), "name: {}", info.xml());
     let lasting = [
         ns::MUC,
@@ -87,10 +88,19 @@ async fn features_follow_the_channel_modes(t: Ctx) -> Result<()> {
     let check = async |present: [&str; 3], absent: [&str; 3]| {
         let features = s.phone.disco_info(&s.room, None).await?.features();
         for feature in lasting.iter().chain(&present) {
-            ensure!(features.iter().any(|it| it == feature), "{feature} is missing: {features:?}");
+            ensure!(
+                features.iter().any(|it| it == feature),
+                "{feature} is missing: {features:?}"
+            );
         }
-        for feature in absent.iter().chain(&["muc_membersonly", "muc_semianonymous", "muc_temporary"]) {
-            ensure!(!features.iter().any(|it| it == feature), "{feature} is wrong: {features:?}");
+        for feature in absent
+            .iter()
+            .chain(&["muc_membersonly", "muc_semianonymous", "muc_temporary"])
+        {
+            ensure!(
+                !features.iter().any(|it| it == feature),
+                "{feature} is wrong: {features:?}"
+            );
         }
         Ok(())
     };

@@ -107,9 +107,7 @@ impl Stage {
     pub(crate) async fn flush_out(&self, word: &str) -> Result<()> {
         self.phone.say(&self.room, word).await?;
         self.phone.expect_body(&self.me(), word).await?;
-        self.alice
-            .expect_message(&self.nick, &self.channel, word)
-            .await?;
+        self.alice.expect_message(&self.nick, &self.channel, word).await?;
         Ok(())
     }
 }
@@ -168,6 +166,20 @@ impl Script {
             .await
     }
 
+    /// From now on the server answers this command with these lines, and PING.
+    pub(crate) fn answer(&self, command: &str, lines: &[String]) {
+        let (command, lines) = (command.to_owned(), lines.to_vec());
+        self.session
+            .respond_and_pong(move |line| (line.command == command).then(|| lines.clone()));
+    }
+
+    /// From now on the server answers this command with this numeric about the channel.
+    pub(crate) fn refuse(&self, command: &str, numeric: &str, words: &str) {
+        let (nick, channel) = (&self.nick, &self.channel);
+        let line = format!(":irc.test {numeric} {nick} {channel} :{words}");
+        self.answer(command, &[line]);
+    }
+
     /// Waits until what the server said is known to the phone.
     pub(crate) async fn flush(&self) -> Result<()> {
         let word = format!("flush-{}", self.phone.fresh_id());
@@ -201,11 +213,7 @@ pub(crate) fn refused(answer: &Element, condition: &str) -> Result<()> {
 
 /// Checks that an IQ was answered with a result.
 pub(crate) fn granted(answer: &Element) -> Result<()> {
-    ensure!(
-        answer.kind() == "result",
-        "should be granted: {}",
-        answer.xml()
-    );
+    ensure!(answer.kind() == "result", "should be granted: {}", answer.xml());
     Ok(())
 }
 
@@ -253,15 +261,11 @@ pub(crate) async fn set_affiliation(
 /// Asks for the people of a role or an affiliation.
 pub(crate) async fn list(client: &Client, room: &str, what: &str, value: &str) -> Result<Element> {
     let query = tag("query").ns(ns::MUC_ADMIN);
-    client
-        .get(room, query.child(tag("item").attr(what, value)))
-        .await
+    client.get(room, query.child(tag("item").attr(what, value))).await
 }
 
 async fn set_item(client: &Client, room: &str, item: impl Display) -> Result<Element> {
-    client
-        .set(room, tag("query").ns(ns::MUC_ADMIN).child(item))
-        .await
+    client.set(room, tag("query").ns(ns::MUC_ADMIN).child(item)).await
 }
 
 /// A time so many seconds ago, as XEP-0082 and IRCv3 write it.
@@ -283,8 +287,7 @@ fn local_time(seconds_ago: u64, hours_ahead: u64) -> String {
     // Days to a date, from Howard Hinnant's "chrono-compatible low-level date algorithms".
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_shifted + 2) / 5 + 1;

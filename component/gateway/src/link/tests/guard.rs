@@ -8,7 +8,11 @@ use crate::link::{Guard, Head, Limits, Offence};
 const HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns:stream='s' id=\"a>b\">";
 
 fn limits() -> Limits {
-    Limits { depth: 5, token: 100, stanza: 1000 }
+    Limits {
+        depth: 5,
+        token: 100,
+        stanza: 1000,
+    }
 }
 
 /// Feeds the pieces; gives what the parser sees, and what was taken out.
@@ -24,9 +28,16 @@ fn feed<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (String, Vec<(Offence
             seen.extend_from_slice(&guard.safe()[..part]);
             guard.consume(part);
         }
-        assert!(guard.buffer().len() <= 1000 + 64 * 1024 + piece.len(), "what is held back is bounded");
+        assert!(
+            guard.buffer().len() <= 1000 + 64 * 1024 + piece.len(),
+            "what is held back is bounded"
+        );
     }
-    let dropped = guard.take_dropped().into_iter().map(|dropped| (dropped.offence, dropped.head)).collect();
+    let dropped = guard
+        .take_dropped()
+        .into_iter()
+        .map(|dropped| (dropped.offence, dropped.head))
+        .collect();
     (String::from_utf8(seen).expect("UTF-8"), dropped)
 }
 
@@ -90,12 +101,15 @@ fn offenders_are_taken_out_whole() {
         assert_eq!((head.from.as_str(), head.id.as_deref()), ("a@b", Some("7")));
     }
     let dropped = taken_out(&format!("<message from='a' to='b' id='{long}'/>"));
-    assert_eq!(dropped[0].1.as_ref().and_then(|head| head.id.as_deref()), Some(long.as_str()));
+    assert_eq!(
+        dropped[0].1.as_ref().and_then(|head| head.id.as_deref()),
+        Some(long.as_str())
+    );
     let endless = "x".repeat(70_000);
-    assert_eq!(taken_out(&format!("<message from='a' to='b' id='{endless}'><a/></message>")), [(
-        Offence::TooLong,
-        None
-    )]);
+    assert_eq!(
+        taken_out(&format!("<message from='a' to='b' id='{endless}'><a/></message>")),
+        [(Offence::TooLong, None)]
+    );
     assert_eq!(taken_out("<?between ?>"), [(Offence::Restricted, None)]);
 }
 
@@ -133,6 +147,8 @@ fn xmlish() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn it_does_not_matter_how_the_bytes_arrive(text in xmlish(), size in 1usize..50) {
         let text = format!("{HEADER}{text}");

@@ -49,7 +49,8 @@ impl Upward for Heard {
 impl Heard {
     /// Waits until this stanza has come.
     pub(super) async fn until(&self, id: &str) -> Vec<String> {
-        self.wait(|stanzas| stanzas.iter().any(|stanza| stanza == id)).await;
+        self.wait(|stanzas| stanzas.iter().any(|stanza| stanza == id))
+            .await;
         self.stanzas.lock().expect("no panic").clone()
     }
 
@@ -78,10 +79,23 @@ impl World {
         };
         let link = Arc::new(Link::new(DOMAIN.into(), room));
         let heard = Arc::new(Heard::default());
-        let limits = Limits { stanza: 64 * 1024, ..Limits::default() };
-        let supervisor = Supervisor { target, limits, patience, hurry: 0.01 };
+        let limits = Limits {
+            stanza: 64 * 1024,
+            ..Limits::default()
+        };
+        let supervisor = Supervisor {
+            target,
+            limits,
+            patience,
+            hurry: 0.01,
+        };
         let running = tokio::spawn(supervisor.run(Arc::clone(&link), Arc::clone(&heard) as Arc<dyn Upward>));
-        Self { listener, link, heard, running }
+        Self {
+            listener,
+            link,
+            heard,
+            running,
+        }
     }
 
     /// Takes the next connection and lets it in.
@@ -94,8 +108,14 @@ impl World {
 
     /// Takes the next connection and says hello.
     pub(super) async fn greet(&self) -> Peer {
-        let (socket, _) = timeout(SOON, self.listener.accept()).await.expect("soon").expect("a connection");
-        let mut peer = Peer { socket, seen: String::new() };
+        let (socket, _) = timeout(SOON, self.listener.accept())
+            .await
+            .expect("soon")
+            .expect("a connection");
+        let mut peer = Peer {
+            socket,
+            seen: String::new(),
+        };
         peer.until("version='1.0'").await;
         peer.say(&format!(
             "<?xml version='1.0'?><stream:stream xmlns:stream='http://etherx.jabber.org/streams' \
@@ -107,7 +127,7 @@ impl World {
 
     /// Waits until the link has (or has not) a stream.
     pub(super) async fn until_up(&self, up: bool) {
-        self.heard.wait(|_| (self.link.era() % 2 == 1) == up).await;
+        self.heard.wait(|_| Link::is_up_in(self.link.era()) == up).await;
     }
 }
 
@@ -129,7 +149,11 @@ impl Peer {
                 let rest = self.seen.split_off(at + text.len());
                 return std::mem::replace(&mut self.seen, rest);
             }
-            assert!(self.read().await > 0, "the link closed before it sent {text}; it sent {}", self.seen);
+            assert!(
+                self.read().await > 0,
+                "the link closed before it sent {text}; it sent {}",
+                self.seen
+            );
         }
     }
 
@@ -141,9 +165,12 @@ impl Peer {
 
     async fn read(&mut self) -> usize {
         let mut bytes = vec![0; 65536];
-        let read = timeout(SOON, self.socket.read(&mut bytes)).await.expect("something comes soon");
+        let read = timeout(SOON, self.socket.read(&mut bytes))
+            .await
+            .expect("something comes soon");
         let read = read.unwrap_or(0);
-        self.seen.push_str(std::str::from_utf8(&bytes[..read]).expect("UTF-8"));
+        self.seen
+            .push_str(std::str::from_utf8(&bytes[..read]).expect("UTF-8"));
         read
     }
 

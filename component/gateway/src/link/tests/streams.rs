@@ -14,7 +14,10 @@ async fn the_handshake_is_that_of_the_xep() {
     let mut peer = world.greet().await;
     let sent = peer.until("</handshake>").await;
     // sha1("stream-1" + "s3cret")
-    assert!(sent.ends_with(">6c63a68231d01df48d8d9ee1d5eabeb4661b2e7c</handshake>"), "{sent}");
+    assert!(
+        sent.ends_with(">6c63a68231d01df48d8d9ee1d5eabeb4661b2e7c</handshake>"),
+        "{sent}"
+    );
     peer.say("<handshake/>").await;
     world.until_up(true).await;
 }
@@ -83,7 +86,8 @@ async fn it_comes_back_after_every_end() {
     world.until_up(false).await;
     let mut peer = world.accept().await;
     world.until_up(true).await;
-    peer.say("<message from='a@b' to='c@irc.example.org' id='alive'/>").await;
+    peer.say("<message from='a@b' to='c@irc.example.org' id='alive'/>")
+        .await;
     world.heard.until("alive").await;
 }
 
@@ -120,12 +124,23 @@ async fn odd_stanzas_do_not_end_the_stream() {
     world.link.close();
     let sent = peer.until("</stream:stream>").await;
     for id in ["deep", "long", "huge", "pi", "emoji", &long] {
-        assert_eq!(sent.matches(&format!(" id='{id}'>")).count(), 1, "one answer to {id}: {sent}");
+        assert_eq!(
+            sent.matches(&format!(" id='{id}'>")).count(),
+            1,
+            "one answer to {id}: {sent}"
+        );
     }
     for id in ["quiet", "forged", "not-ours", "broken"] {
         assert!(!sent.contains(&format!(" id='{id}'>")), "no answer to {id}");
     }
-    assert!(!world.heard.until("p").await.iter().any(|id| id == "forged" || id == "not-ours"));
+    assert!(
+        !world
+            .heard
+            .until("p")
+            .await
+            .iter()
+            .any(|id| id == "forged" || id == "not-ours")
+    );
 }
 
 #[tokio::test]
@@ -136,14 +151,23 @@ async fn the_end_is_proper() {
     world.link.answer(message("last"));
     world.link.close();
     let sent = peer.rest().await;
-    assert!(sent.contains("id='last'") && sent.ends_with("</stream:stream>"), "{sent}");
-    timeout(Duration::from_secs(5), world.running).await.expect("soon").expect("no panic");
+    assert!(
+        sent.contains("id='last'") && sent.ends_with("</stream:stream>"),
+        "{sent}"
+    );
+    timeout(Duration::from_secs(5), world.running)
+        .await
+        .expect("soon")
+        .expect("no panic");
 }
 
 #[tokio::test]
 async fn a_silent_server_is_asked_and_left() {
-    let patience =
-        Patience { silence: Duration::from_millis(100), answer: Duration::from_millis(200), ..Patience::default() };
+    let patience = Patience {
+        silence: Duration::from_millis(100),
+        answer: Duration::from_millis(200),
+        ..Patience::default()
+    };
     let world = World::with(Room::default(), patience).await;
     let mut peer = world.accept().await;
     let (first, _) = peer.fence().await;
@@ -157,7 +181,12 @@ async fn a_silent_server_is_asked_and_left() {
 
 #[test]
 fn a_stream_error_without_a_reason_is_readable() {
-    let element = "<stream:error xmlns:stream='http://etherx.jabber.org/streams'/>".parse().expect("XML");
+    let element = "<stream:error xmlns:stream='http://etherx.jabber.org/streams'/>"
+        .parse()
+        .expect("XML");
     let words = stream_error(&element, DOMAIN).to_string();
-    assert_eq!(words, "the XMPP server ended the stream of irc.example.org: no reason given");
+    assert_eq!(
+        words,
+        "the XMPP server ended the stream of irc.example.org: no reason given"
+    );
 }

@@ -1,11 +1,13 @@
 //! What is to be sent to the XMPP server, and what of it the server has processed.
 //!
-//! Everything that is sent belongs to the present *generation*. A fence (a ping to ourselves through the server,
-//! `design.md` §4) closes it: when the fence is back, the server has processed the generation and all before it.
+//! Everything that is sent belongs to the present *generation*. A fence (a ping to ourselves that travels
+//! through the server) closes it: when the fence is back, the server has processed the generation and all before it.
 //!
 //! Two kinds of stanzas: *marked* ones can be made again from the store, so they are refused when there is no room or
 //! no stream; *answers* (results and errors) cannot, so there is more room for them, and those that were not confirmed
 //! when a stream ended are sent again on the next.
+
+mod stream;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,7 +33,11 @@ pub struct Room {
 
 impl Default for Room {
     fn default() -> Self {
-        Self { soft: 4 << 20, hard: 16 << 20, answers: 2 << 20 }
+        Self {
+            soft: 4 << 20,
+            hard: 16 << 20,
+            answers: 2 << 20,
+        }
     }
 }
 
@@ -54,7 +60,7 @@ pub struct Link {
     room: Room,
     shared: Mutex<Shared>,
     /// Wakes the writer.
-    pub(super) ring: Notify,
+    pub(in crate::link) ring: Notify,
     /// Rung once, at the end.
     closed: Notify,
     /// Odd while there is a stream; counts up with every beginning and end.
@@ -109,9 +115,20 @@ impl Link {
     /// A link without a stream.
     #[must_use]
     pub fn new(domain: Name, room: Room) -> Self {
-        let shared = Mutex::new(Shared { generation: 1, ..Shared::default() });
+        let shared = Mutex::new(Shared {
+            generation: 1,
+            ..Shared::default()
+        });
         let (era, confirmed) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { domain, room, shared, ring: Notify::new(), closed: Notify::new(), era, confirmed }
+        Self {
+            domain,
+            room,
+            shared,
+            ring: Notify::new(),
+            closed: Notify::new(),
+            era,
+            confirmed,
+        }
     }
 
     /// The component domain.
@@ -124,6 +141,12 @@ impl Link {
     #[must_use]
     pub fn era(&self) -> u64 {
         self.era.load(Ordering::Acquire)
+    }
+
+    /// Whether there is a stream in this era.
+    #[must_use]
+    pub fn is_up_in(era: u64) -> bool {
+        !era.is_multiple_of(2)
     }
 
     /// The newest generation that the server has processed.
@@ -144,7 +167,11 @@ impl Link {
     pub fn outgoing(&self) -> Outgoing<'_> {
         let shared = self.lock();
         let before = shared.bytes.len();
-        Outgoing { link: self, shared, before }
+        Outgoing {
+            link: self,
+            shared,
+            before,
+        }
     }
 
     /// Sends one answer.
@@ -179,7 +206,7 @@ impl Outgoing<'_> {
             return Err(Refused::Blocked);
         }
         shared.bytes.extend_from_slice(stanza.as_str().as_bytes());
-        shared.to_confirm();
+        shared.await_confirmation();
         Ok(shared.generation)
     }
 
@@ -223,7 +250,7 @@ impl Shared {
     }
 
     /// Something in the present generation is to be confirmed: a fence must follow.
-    fn to_confirm(&mut self) {
+    fn await_confirmation(&mut self) {
         if !self.open {
             self.open = true;
             self.plan_fence();
@@ -239,10 +266,15 @@ impl Shared {
 
     fn put_fence(&mut self, domain: &str) {
         let id = format!("{}{}-{}", FENCE_ID, self.token, self.generation);
-        self.bytes.extend_from_slice(fence(domain, &id).as_str().as_bytes());
+        self.bytes
+            .extend_from_slice(fence(domain, &id).as_str().as_bytes());
         let now = Instant::now();
         let waiting = std::mem::take(&mut self.waiting);
-        self.fences.push_back(Fence { generation: self.generation, sent: now, waiting });
+        self.fences.push_back(Fence {
+            generation: self.generation,
+            sent: now,
+            waiting,
+        });
         self.last_fence = Some(now);
         self.fence_due = None;
         self.open = false;
@@ -251,12 +283,18 @@ impl Shared {
 
     fn keep(&mut self, stanza: Stanza, limit: usize) {
         self.answer_bytes += stanza.as_str().len();
-        self.answers.push_back(Answer { generation: self.generation, at: Instant::now(), stanza });
+        self.answers.push_back(Answer {
+            generation: self.generation,
+            at: Instant::now(),
+            stanza,
+        });
         while self.answer_bytes > limit {
-            let Some(oldest) = self.answers.pop_front() else { break };
+            let Some(oldest) = self.answers.pop_front() else {
+                break;
+            };
             self.answer_bytes -= oldest.stanza.as_str().len();
         }
-        self.to_confirm();
+        self.await_confirmation();
     }
 }
 
@@ -267,137 +305,4 @@ const FENCE_ID: &str = "viaduct-fence-";
 fn is_answer(xml: &str) -> bool {
     let head = &xml[..xml.find('>').map_or(xml.len(), |end| end)];
     head.contains(" type='error'") || (head.starts_with("<iq ") && head.contains(" type='result'"))
-}
-
-/// What the writer, the reader and the supervisor of a stream do with the queue.
-impl Link {
-    /// A stream begins. What was not confirmed of the answers on the last one is sent again first.
-    pub(super) fn stream_begins(&self, token: String) {
-        let mut shared = self.lock();
-        let shared = &mut *shared;
-        shared.bytes.clear();
-        shared.writing = 0;
-        shared.token = token;
-        shared.up = true;
-        shared.fence_due = None;
-        shared.last_fence = None;
-        let now = Instant::now();
-        while shared.answers.front().is_some_and(|answer| now - answer.at > ANSWER_AGE) {
-            if let Some(old) = shared.answers.pop_front() {
-                shared.answer_bytes -= old.stanza.as_str().len();
-            }
-        }
-        for answer in &mut shared.answers {
-            answer.generation = shared.generation;
-            shared.bytes.extend_from_slice(answer.stanza.as_str().as_bytes());
-        }
-        // At once, so that a server that does not return fences is found out at once.
-        shared.put_fence(&self.domain);
-        self.era.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// The stream has ended. What was not confirmed never will be.
-    pub(super) fn stream_ends(&self) {
-        let mut shared = self.lock();
-        shared.up = false;
-        shared.bytes = Vec::new();
-        shared.writing = 0;
-        shared.fences.clear();
-        shared.waiting.clear();
-        shared.fence_due = None;
-        shared.open = false;
-        shared.generation += 1;
-        // Whoever was blocked learns of the end with everybody else.
-        shared.blocked.clear();
-        self.era.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// What the writer is to write now: everything, in `out`. Tells the room that this makes.
-    pub(super) fn take(&self, out: &mut Vec<u8>) -> Taken {
-        let mut shared = self.lock();
-        if shared.fence_due.is_some_and(|due| due <= Instant::now()) {
-            shared.put_fence(&self.domain);
-        }
-        std::mem::swap(&mut shared.bytes, out);
-        shared.writing = out.len();
-        let unblocked = if shared.backlog() < self.room.soft / 4 { std::mem::take(&mut shared.blocked) } else { Vec::new() };
-        let taken = Taken {
-            fence_due: shared.fence_due,
-            oldest_fence: shared.fences.front().map(|fence| fence.sent),
-            closing: shared.closing,
-        };
-        drop(shared);
-        for listener in unblocked {
-            listener.wake();
-        }
-        taken
-    }
-
-    /// Sends a fence now, to see whether the server is there.
-    pub(super) fn probe(&self) {
-        self.lock().put_fence(&self.domain);
-        self.ring.notify_one();
-    }
-
-    /// A stanza of our own domain came back with this id. Whether it was a fence of the present stream.
-    pub(super) fn fence_returned(&self, id: &str) -> bool {
-        let mut shared = self.lock();
-        let number = id
-            .strip_prefix(FENCE_ID)
-            .and_then(|rest| rest.strip_prefix(shared.token.as_str()))
-            .and_then(|rest| rest.strip_prefix('-')?.parse::<u64>().ok());
-        let Some(generation) = number.filter(|number| *number < shared.generation && shared.up) else {
-            return false;
-        };
-        let mut wake = Vec::new();
-        while shared.fences.front().is_some_and(|fence| fence.generation <= generation) {
-            wake.extend(shared.fences.pop_front().map(|fence| fence.waiting));
-        }
-        while shared.answers.front().is_some_and(|answer| answer.generation <= generation) {
-            if let Some(done) = shared.answers.pop_front() {
-                shared.answer_bytes -= done.stanza.as_str().len();
-            }
-        }
-        self.confirmed.fetch_max(generation, Ordering::AcqRel);
-        shared.plan_fence();
-        let due = shared.fence_due.is_some();
-        drop(shared);
-        if due {
-            self.ring.notify_one();
-        }
-        for listener in wake.into_iter().flatten() {
-            listener.wake();
-        }
-        true
-    }
-
-    /// Nothing more will be sent: the writer writes what there is, and ends the stream.
-    pub fn close(&self) {
-        self.lock().closing = true;
-        self.ring.notify_one();
-        self.closed.notify_waiters();
-    }
-
-    /// Whether [`Link::close`] has been called.
-    pub(super) fn is_closing(&self) -> bool {
-        self.lock().closing
-    }
-
-    /// Resolves after [`Link::close`].
-    pub(super) async fn closed(&self) {
-        let notified = self.closed.notified();
-        if !self.is_closing() {
-            notified.await;
-        }
-    }
-}
-
-/// What the writer learns beside the bytes.
-pub(super) struct Taken {
-    /// When the next fence is to be sent.
-    pub(super) fence_due: Option<Instant>,
-    /// When the oldest fence was sent that is not back.
-    pub(super) oldest_fence: Option<Instant>,
-    /// Whether the stream is to end after these bytes.
-    pub(super) closing: bool,
 }

@@ -1,1 +1,0 @@
-//! Transcript tests (placeholder until the driver is in).
