@@ -224,3 +224,30 @@ async fn watched(state: Arc<SessionState>, server: ServerId, inbox: Arc<Inbox>) 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nobody;
+    impl EventSink for Nobody {
+        fn send(&self, _: Vec<RemoteEvent>) -> BoxFuture<'_, Result<(), viaduct_bridge::Closed>> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        let config = IrcConfig::default();
+        let notebook: Arc<dyn Notebook> = Arc::new(crate::testing::Notes::default());
+        let tls = crate::conn::tls::Tls::new(&config).expect("valid");
+        let dialler = Dialler::new(viaduct_bridge::outgoing::OutgoingPolicy::default(), notebook.clone(), tls);
+        let shared = Arc::new(Shared { config, notebook, dialler, fixed: None });
+        let state = Arc::new(SessionState { shared, sink: Arc::new(Nobody), user: Name::from("a"), account: None, away: Mutex::new(None) });
+        let f = watched(state, ServerId(Name::from("x")), Arc::new(Inbox::default()));
+        println!("watched {}", std::mem::size_of_val(&f));
+        println!("client {}", std::mem::size_of::<crate::client::Client>());
+        println!("link {}", std::mem::size_of::<crate::conn::link::Link>());
+        println!("event {} command {}", std::mem::size_of::<RemoteEvent>(), std::mem::size_of::<Command>());
+    }
+}

@@ -44,14 +44,16 @@ pub fn to_network(message: &Incoming, body: &str) -> Content {
 pub fn reflected(message: &Element) -> String {
     message
         .children()
-        .filter(|child| !is_owned_by_room(child))
+        .filter(|child| !is_owned_by_room(child, message))
         .map(fragment)
         .collect()
 }
 
-fn is_owned_by_room(child: &Element) -> bool {
+fn is_owned_by_room(child: &Element, message: &Element) -> bool {
+    if child.is("stanza-id", ns::SID) {
+        return !is_by_others(child, message);
+    }
     let owned = [
-        ("stanza-id", ns::SID),
         ("occupant-id", ns::OCCUPANT_ID),
         ("x", ns::MUC_USER),
         ("x", ns::MUC),
@@ -60,6 +62,15 @@ fn is_owned_by_room(child: &Element) -> bool {
         ("error", ns::COMPONENT),
     ];
     owned.iter().any(|(name, namespace)| child.is(*name, *namespace))
+}
+
+/// Whether a stanza-id was put there by somebody outside of the gateway: those stay (XEP-0359 §3).
+fn is_by_others(id: &Element, message: &Element) -> bool {
+    let jid = |element: &Element, name: &str| element.attr(name).and_then(|text| jid::Jid::new(text).ok());
+    match (jid(id, "by"), jid(message, "to")) {
+        (Some(by), Some(to)) => by.domain() != to.domain(),
+        _ => false,
+    }
 }
 
 /// Why a message cannot go to any network: it is encrypted from one client to another (XEP-0380).

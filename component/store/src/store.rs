@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use viaduct_bridge::{Name, Notebook, Timestamp};
 use viaduct_core::records::{
-    ArchivePage, ArchiveQuery, LoadedLogin, LoginId, MessageRecord, PortalId, Position, Write,
+    ArchivePage, ArchiveQuery, LoadedLogin, MessageRecord, PortalId, Position, Write,
 };
 
 use crate::config::StoreConfig;
@@ -137,14 +137,15 @@ impl Store {
         Arc::clone(&self.0.notes) as Arc<dyn Notebook>
     }
 
-    /// Up to `limit` users of a gateway, by id, from the one after the given id on (`LoginId(0)` to begin with).
+    /// Up to `limit` users of a gateway, in the order of their JIDs, from the one after the given JID on (`None` to begin
+    /// with).
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn logins(
         &self,
         gateway: &str,
-        after: LoginId,
+        after: Option<&Name>,
         limit: u32,
     ) -> Result<Vec<login::LoginSummary>, StoreError> {
         Ok(login::summaries(&self.0.reader, gateway, after, limit).await?)

@@ -117,7 +117,13 @@ impl Client {
     }
 
     pub(super) fn on_nick(&mut self, message: &Message<'_>) {
-        let from = self.fold(message.nick());
+        // InspIRCd 3 writes the new nickname already where it answers a label.
+        let own = self.label.is_some() || self.is_me(message.nick());
+        let from = if own {
+            self.me.clone()
+        } else {
+            self.fold(message.nick())
+        };
         let nick = Name::from(message.param(0));
         if nick.is_empty() {
             return;
@@ -127,7 +133,6 @@ impl Client {
             snapshot.rename(&from, &to, &nick);
         }
         self.people.forget(&from);
-        let own = from == self.me;
         if own {
             self.nick = nick.clone();
             self.me = to.clone();

@@ -97,6 +97,8 @@ pub(crate) struct Client {
     recent_bans: RecentBans,
     pulse: Pulse,
     events: Vec<RemoteEvent>,
+    /// Whether QUIT was said: what the server has to say to that is nobody's concern.
+    leaving: bool,
     /// Open batches that answer a labelled command: reference and label.
     batches: Vec<(Box<str>, PartId)>,
     /// The label that the line at hand answers to.
@@ -137,6 +139,7 @@ impl Client {
             recent_bans: RecentBans::default(),
             pulse: Pulse::new(now.at),
             events: Vec::new(),
+            leaving: false,
             batches: Vec::new(),
             label: None,
             own_userhost: None,
@@ -222,13 +225,10 @@ impl Client {
     /// Appends what is to be written now: registration first, then the user's lines as fast as the pace permits, then
     /// one fence for all of them.
     pub(crate) fn transmit(&mut self, now: Now, out: &mut Vec<u8>) {
-        for line in self.urgent.drain(..) {
-            line.write_and_wipe(out);
-        }
+        self.transmit_queue(now, out);
         if !self.is_online() {
             return;
         }
-        self.transmit_queue(now, out);
         if self.book.fence_is_due(now.at, self.pace.is_tight(now.at)) {
             self.book.write_fence(now.at, out);
             self.pulse.asked(now.at);
@@ -268,10 +268,15 @@ impl Client {
         self.events
     }
 
-    /// The user leaves the server: appends QUIT, and answers what has not been written yet.
-    pub(crate) fn quit(&mut self, reason: &str, out: &mut Vec<u8>) {
+    /// The user leaves the server: appends QUIT, behind a fence for what was written before it, and answers what has
+    /// not been written.
+    pub(crate) fn quit(&mut self, now: Now, reason: &str, out: &mut Vec<u8>) {
         self.book.drop_unwritten(&self.server, &mut self.events);
         self.queue.clear();
+        self.leaving = true;
+        if self.book.fence_is_due(now.at, false) {
+            self.book.write_fence(now.at, out);
+        }
         Line::command("QUIT").trailing(reason).write(out);
     }
 
@@ -294,7 +299,7 @@ impl Client {
 
     fn notice(&mut self, text: impl Into<Name>) {
         let text = text.into();
-        if !text.trim().is_empty() {
+        if !text.trim().is_empty() && !self.leaving {
             self.tell_server(ServerEvent::Notice { text });
         }
     }

@@ -276,8 +276,14 @@ impl Client {
         self.nick.len() + 1 + userhost
     }
 
-    /// Appends queued lines as the pace permits.
+    /// Appends lines that go before everything else, then queued ones as the pace permits.
     pub(crate) fn transmit_queue(&mut self, now: Now, out: &mut Vec<u8>) {
+        for line in self.urgent.drain(..) {
+            line.write_and_wipe(out);
+        }
+        if !self.is_online() {
+            return;
+        }
         while out.len() < MOST_BYTES && !self.queue.is_empty() && self.pace.take(now.at) {
             self.transmit_one(now, now.at, out);
         }

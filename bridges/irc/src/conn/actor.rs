@@ -27,6 +27,8 @@ pub(crate) struct Actor {
     inbox: Arc<Inbox>,
     rooms: Rooms,
     backoff: Backoff,
+    /// Whether the user knows that this connection is not encrypted.
+    warned: bool,
 }
 
 /// How one attempt ended.
@@ -52,6 +54,7 @@ impl Actor {
             inbox,
             rooms: Rooms::default(),
             backoff: Backoff::new(),
+            warned: false,
         }
     }
 
@@ -76,10 +79,11 @@ impl Actor {
     async fn stay_connected(&mut self, mut nick: Name) {
         self.rooms = Rooms::default();
         self.backoff = Backoff::new();
+        self.warned = false;
         let mut was_online = false;
         loop {
             self.tell_server(ServerEvent::Connecting).await;
-            let attempt = Box::pin(self.attempt(&mut nick)).await;
+            let f = self.attempt(&mut nick); println!("attempt {}", std::mem::size_of_val(&f)); let attempt = Box::pin(f).await;
             let reason = match attempt {
                 Attempt::Left => {
                     self.tell_server(ServerEvent::Closed).await;
@@ -135,7 +139,11 @@ impl Actor {
                 return Attempt::Failed { failure, for_good };
             }
         };
-        let identity = session.identity(&self.server, &plan, nick.clone(), dialled.encrypted);
+        let mut identity = session.identity(&self.server, &plan, nick.clone(), dialled.encrypted);
+        let warns = identity.warning.is_some();
+        if self.warned {
+            identity.warning = None;
+        }
         let mut link = dialled.link;
         let rooms = std::mem::take(&mut self.rooms);
         let mut client = Client::new(self.server.clone(), identity, plan.flood, rooms, drive::now());
@@ -155,6 +163,7 @@ impl Actor {
         let was_online = client.was_online();
         if was_online {
             self.backoff.lasted(began);
+            self.warned = warns;
             client.wish().clone_into(nick);
         }
         match stop {

@@ -166,7 +166,7 @@ fn note_casemapping(client: &Client, around: &Surroundings<'_>) {
 
 /// Says QUIT and waits a moment for the server to have heard it. What was written before may be confirmed meanwhile.
 pub(crate) async fn part(link: &mut Link, client: &mut Client, charset: &'static Encoding, reason: &str) {
-    client.quit(reason, link.output());
+    client.quit(now(), reason, link.output());
     let parting = async {
         while let Ok(Turn::Read | Turn::Written) = poll_fn(|cx| link.poll_turn(cx)).await {
             while take_lines(link, client, charset, now()) {}

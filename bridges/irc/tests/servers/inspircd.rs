@@ -47,11 +47,11 @@ async fn start(without: &[&str]) -> Option<Server> {
 <class name="all" commands="*" privs="*" usermodes="*" chanmodes="*" snomasks="*">
 <type name="operator" classes="all">
 <oper name="oper" password="oper" host="*@*" type="operator">
-<options prefixquit="Quit: " casemapping="rfc1459" defaultmodes="nt">
+<options prefixquit="Quit: " casemapping="rfc1459" defaultmodes="not">
 <limits maxnick="30">
 <security announceinvites="dynamic" maxtargets="20">
-<customprefix name="founder" letter="q" prefix="~" rank="50000" ranktoset="50000">
-<customprefix name="admin" letter="a" prefix="&amp;" rank="40000" ranktoset="50000">
+<customprefix name="founder" letter="q" prefix="~" rank="50000" ranktoset="30000">
+<customprefix name="admin" letter="a" prefix="&amp;" rank="40000" ranktoset="30000">
 <customprefix name="halfop" letter="h" prefix="%" rank="20000" ranktoset="30000">
 "#
         );

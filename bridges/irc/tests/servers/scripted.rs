@@ -26,6 +26,7 @@ pub(crate) struct Scripted {
 /// One connection to it.
 pub(crate) struct Peer {
     stream: BufReader<Box<dyn Stream>>,
+    seen: Vec<String>,
 }
 
 impl Scripted {
@@ -75,6 +76,7 @@ impl Scripted {
         };
         Ok(Peer {
             stream: BufReader::new(stream),
+            seen: Vec::new(),
         })
     }
 
@@ -100,7 +102,11 @@ impl Peer {
     pub(crate) async fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         let read = timeout(Duration::from_secs(20), self.stream.read_line(&mut line));
-        let read = read.await.expect("the client writes in time").unwrap_or(0);
+        let read = read
+            .await
+            .unwrap_or_else(|_| panic!("nothing more after {:?}", self.seen))
+            .unwrap_or(0);
+        self.seen.push(line.clone());
         (read > 0).then(|| line.trim_end().to_owned())
     }
 
@@ -121,12 +127,12 @@ impl Peer {
         let nick = self.until("NICK ").await;
         let nick = nick.trim_start_matches("NICK ").to_owned();
         self.until("USER ").await;
+        self.say(":irc.test CAP * LS :").await;
+        self.until("CAP END").await;
         self.say(&format!(
-            ":irc.test CAP * LS :\n:irc.test 001 {nick} :Welcome\n:irc.test 005 {nick} CASEMAPPING=ascii :are\n\
-             :irc.test 376 {nick} :End"
+            ":irc.test 001 {nick} :Welcome\n:irc.test 005 {nick} CASEMAPPING=ascii :are\n:irc.test 376 {nick} :End"
         ))
         .await;
-        self.until("CAP END").await;
     }
 
     /// Lets the client into a channel where nobody else is.

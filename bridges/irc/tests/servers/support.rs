@@ -360,7 +360,9 @@ pub(crate) async fn raw(port: u16, nick: &str) -> Raw {
     };
     raw.say(&format!("NICK {nick}\r\nUSER {nick} 0 * :{nick}\r\n"))
         .await;
-    raw.until(" 376 ").await;
+    raw.until(" 001 ").await;
+    raw.say("PING :ready\r\n").await;
+    raw.until("ready").await;
     raw
 }
 

@@ -8,6 +8,7 @@ use crate::forms::{Shown, ShownField};
 use crate::names;
 use crate::ns;
 use crate::portal::Room;
+use crate::portal::join::MOST_HISTORY;
 use crate::service::{DiscoInfo, person_info};
 use crate::stanza::{Condition, Incoming, Problem};
 
@@ -94,7 +95,7 @@ impl Login {
             ShownField::text(
                 "muc#maxhistoryfetch",
                 "Messages at join",
-                self.ctx.history_default.to_string(),
+                MOST_HISTORY.to_string(),
             ),
         ];
         let form = Shown {

@@ -15,6 +15,8 @@ use crate::link::Link;
 
 /// How long an actor may take to end.
 const LAST_WORK: Duration = Duration::from_millis(3500);
+/// How long an actor that ends waits until the server has processed what was sent to it.
+const LAST_FENCE: Duration = Duration::from_secs(1);
 /// How often the store is asked for a login before what waits for it is refused.
 const ATTEMPTS: u32 = 4;
 /// The first pause before something is tried again.
@@ -121,15 +123,21 @@ impl Actor {
         self.handle(Input::Stopping);
         self.close_batch();
         self.release();
+        let mut confirmed_by = None;
         while self.fault.is_none() && Instant::now() < deadline {
+            let mut until = deadline;
             if self.is_settled() && self.mail.is_empty() {
                 if self.sessions.is_open() {
                     self.sessions.close(None);
                 } else if self.sessions.is_none() && self.mailbox.is_empty() {
-                    break;
+                    // What is confirmed now is not shown again after the restart.
+                    until = *confirmed_by.get_or_insert_with(|| Instant::now() + LAST_FENCE);
+                    if self.marks.is_empty() || !self.view.attached || Instant::now() >= until {
+                        break;
+                    }
                 }
             }
-            self.step(deadline).await;
+            self.step(until.min(deadline)).await;
         }
         // What did not make it into the store may come back after the restart, or not: its senders must know.
         for batch in std::mem::take(&mut self.pending) {

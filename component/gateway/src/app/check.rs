@@ -12,7 +12,7 @@ use viaduct_bridge::{Name, Notebook};
 use viaduct_store::{SealingKey, Store, StoreError};
 
 use super::gateway::bridge;
-use crate::config::{GatewaySettings, NetworkSettings, Settings};
+use crate::config::{GatewaySettings, Settings};
 use crate::link::try_out;
 
 /// How long a server may take to accept a connection.
@@ -152,7 +152,7 @@ fn sqlite_file(url: &str) -> Option<&Path> {
 fn servers(gateway: &GatewaySettings) -> Vec<String> {
     match &gateway.network {
         #[cfg(feature = "irc")]
-        NetworkSettings::Irc(config) => {
+        crate::config::NetworkSettings::Irc(config) => {
             let usual = |tls: bool| if tls { 6697 } else { 6667 };
             let fixed = config.server.iter().map(|server| {
                 let (host, port) = match config.servers.get(&server.host) {
@@ -182,6 +182,7 @@ fn servers(gateway: &GatewaySettings) -> Vec<String> {
     }
 }
 
+#[cfg(feature = "irc")]
 fn address(host: &str, port: u16) -> String {
     if host.contains(':') {
         format!("[{host}]:{port}")

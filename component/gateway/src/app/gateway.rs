@@ -12,12 +12,11 @@ use viaduct_bridge::{Bridge, Name, Notebook, Timestamp};
 use viaduct_core::context::{Context, Entropy, IdSource};
 use viaduct_core::effect::{Effects, Input};
 use viaduct_core::login::Login;
-use viaduct_core::records::LoginId;
 use viaduct_store::{LoginSummary, Store};
 
 use super::stored::Stored;
 use crate::actor::{Alarm, Core, Gateway, Router};
-use crate::config::{GatewaySettings, NetworkSettings, Registration};
+use crate::config::{GatewaySettings, Registration};
 use crate::link::{Limits, Link, Room, Supervisor, Upward};
 
 /// How many messages of one user may be unanswered by the network.
@@ -77,7 +76,7 @@ pub(super) fn bridge(
 ) -> Result<Arc<dyn Bridge>> {
     match &settings.network {
         #[cfg(feature = "irc")]
-        NetworkSettings::Irc(config) => {
+        crate::config::NetworkSettings::Irc(config) => {
             let bridge = viaduct_irc::IrcBridge::new((**config).clone(), outgoing.clone(), notebook)
                 .map_err(|error| anyhow!("gateway.{}.irc: {error}", settings.name))?;
             Ok(Arc::new(bridge))
@@ -151,9 +150,9 @@ impl Running {
 async fn start_logins(store: Store, gateway: Name, router: Arc<Router>) {
     let busy = |login: &LoginSummary| login.has_joined || (login.has_account && login.stay_connected);
     for first in [true, false] {
-        let mut after = LoginId(0);
+        let mut after: Option<Name> = None;
         loop {
-            let page = match store.logins(&gateway, after, PAGE).await {
+            let page = match store.logins(&gateway, after.as_ref(), PAGE).await {
                 Ok(page) => page,
                 Err(error) => {
                     tracing::error!(%gateway, %error, "the logins cannot be read; it is tried again");
@@ -162,7 +161,7 @@ async fn start_logins(store: Store, gateway: Name, router: Arc<Router>) {
                 }
             };
             let Some(last) = page.last() else { break };
-            after = last.id;
+            after = Some(last.user.clone());
             for login in page.iter().filter(|login| busy(login) == first) {
                 if let Ok(user) = BareJid::new(&login.user) {
                     router.start(&user);

@@ -41,14 +41,18 @@ pub fn load(
         path: path.to_owned(),
         error,
     })?;
-    // Figment would say where in the file only with its own reader, and that one finds no file no error.
-    let _: toml::Table = toml::from_str(&text).map_err(|error| {
-        ConfigError::Wrong(format!(
-            "{} is not valid TOML: {}",
+    // Figment's own words for a syntax error quote the line, which may hold a secret.
+    if let Err(error) = toml::from_str::<toml::Table>(&text) {
+        let before = error
+            .span()
+            .map_or("", |span| text.get(..span.start).unwrap_or_default());
+        let line = before.matches('\n').count() + 1;
+        return Err(ConfigError::Wrong(format!(
+            "{}: line {line} is not valid TOML: {}",
             path.display(),
-            error.to_string().trim_end()
-        ))
-    })?;
+            error.message()
+        )));
+    }
     let mut figment = Figment::from(Toml::string(&text));
     for (name, value) in environment {
         if let Some(variable) = Variable::new(name, value) {
@@ -280,11 +284,9 @@ mod tests {
         ] {
             assert_eq!(read(text, &[]).expect_err("wrong"), expected);
         }
-        let error = read("[xmpp\n", &[]).expect_err("no TOML");
-        assert!(
-            error.starts_with("FILE is not valid TOML: TOML parse error at line 1, column 6"),
-            "{error}"
-        );
+        let error = read("[xmpp]\nserver = 'x'\nsecret = \"hunter2\n", &[]).expect_err("no TOML");
+        assert!(error.starts_with("FILE: line 3 is not valid TOML: "), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
 
     #[test]

@@ -229,9 +229,7 @@ impl Guard {
             b'/' => At::EndTag,
             b'!' => At::Bang(0),
             b'?' => {
-                if self.depth > 0 {
-                    self.offend(Offence::Restricted);
-                }
+                self.restrict();
                 At::Instruction(false)
             }
             // Looked at again as part of the tag.
@@ -248,7 +246,10 @@ impl Guard {
         self.pos += 1;
         self.at = match (seen, byte) {
             (0, b'-') => At::Bang(100),
-            (100, b'-') => At::Comment(0),
+            (100, b'-') => {
+                self.restrict();
+                At::Comment(0)
+            }
             (seen, byte) if CDATA.get(seen) == Some(&byte) => {
                 if seen + 1 == CDATA.len() {
                     At::Cdata(0)
@@ -257,9 +258,7 @@ impl Guard {
                 }
             }
             (_, byte) => {
-                if self.depth > 0 {
-                    self.offend(Offence::Restricted);
-                }
+                self.restrict();
                 self.at = At::Declaration;
                 if byte == b'>' {
                     self.markup_ends();
@@ -309,6 +308,13 @@ impl Guard {
             }
         }
         self.head = None;
+    }
+
+    /// Something was found that XMPP forbids and the parser does not take.
+    fn restrict(&mut self) {
+        if self.depth > 0 {
+            self.offend(Offence::Restricted);
+        }
     }
 
     fn offend(&mut self, offence: Offence) {

@@ -1,5 +1,6 @@
 //! The head of a stanza that the parser must not see: as much of its start tag as an error reply needs.
 
+use minidom::Element;
 use viaduct_core::stanza::Kind;
 
 /// The start tag of a stanza.
@@ -18,6 +19,19 @@ pub struct Head {
 }
 
 impl Head {
+    /// The head of a stanza that was parsed. `None` unless it has both addresses.
+    #[must_use]
+    pub fn of(element: &Element) -> Option<Self> {
+        let attr = |name: &str| element.attr(name).map(str::to_owned);
+        Some(Self {
+            kind: kind(element.name())?,
+            from: attr("from")?,
+            to: attr("to")?,
+            id: attr("id"),
+            ty: attr("type"),
+        })
+    }
+
     /// Reads a start tag. `None` unless it is one of a stanza with both addresses.
     #[must_use]
     pub fn read(tag: &[u8]) -> Option<Self> {
@@ -26,12 +40,7 @@ impl Head {
         let end = tag
             .find(|c: char| c.is_ascii_whitespace() || c == '/')
             .unwrap_or(tag.len());
-        let kind = match &tag[..end] {
-            "message" => Kind::Message,
-            "presence" => Kind::Presence,
-            "iq" => Kind::Iq,
-            _ => return None,
-        };
+        let kind = kind(&tag[..end])?;
         let (mut from, mut to, mut id, mut ty) = (None, None, None, None);
         let mut rest = &tag[end..];
         while let Some((name, value, after)) = attribute(rest) {
@@ -51,6 +60,15 @@ impl Head {
             id,
             ty,
         })
+    }
+}
+
+fn kind(name: &str) -> Option<Kind> {
+    match name {
+        "message" => Some(Kind::Message),
+        "presence" => Some(Kind::Presence),
+        "iq" => Some(Kind::Iq),
+        _ => None,
     }
 }
 

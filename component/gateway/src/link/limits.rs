@@ -32,7 +32,7 @@ pub enum Offence {
     TooLong,
     /// The stanza is too large.
     TooLarge,
-    /// A processing instruction or a declaration, which XMPP forbids (RFC 6120 §11.1).
+    /// A comment, a processing instruction or a declaration, which XMPP forbids (RFC 6120 §11.1).
     Restricted,
 }
 

@@ -5,13 +5,13 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use futures::Stream;
-use jid::Jid;
 use minidom::Element;
 use tokio::task::yield_now;
 use tokio_xmpp::xmlstream::{ReadError, XmlStream};
 use viaduct_core::stanza::{Condition, Incoming, Kind, Problem, error};
 
 use super::connect::{ConnectError, STREAM, stream_error};
+use super::head::Head;
 use super::limits::Dropped;
 use super::queue::Link;
 use super::wire::{Wire, WireEnds};
@@ -40,6 +40,9 @@ pub(super) enum End {
 
 /// After how many stanzas the actors have their turn, should the server send without a pause.
 const ROW: u32 = 64;
+
+/// The longest address (RFC 7622 §3).
+const MAX_JID: usize = 3071;
 
 enum Next {
     Dropped(Vec<Dropped>),
@@ -99,33 +102,45 @@ pub(super) async fn read(
 fn refuse(link: &Link, dropped: Vec<Dropped>) {
     for Dropped { offence, head } in dropped {
         tracing::debug!(gateway = %link.domain(), ?offence, "a stanza was taken out of the stream");
-        let Some(head) = head else { continue };
-        let answerable = match head.kind {
-            Kind::Iq => !matches!(head.ty.as_deref(), Some("result" | "error")),
-            Kind::Message | Kind::Presence => head.ty.as_deref() != Some("error"),
-        };
-        if answerable && is_ours(&head.to, link.domain()) && Jid::new(&head.from).is_ok() {
-            let problem = Problem::because(Condition::NotAcceptable, offence.words());
-            link.answer(error(
-                head.kind,
-                &head.to,
-                &head.from,
-                head.id.as_deref(),
-                &problem,
-            ));
+        if let Some(head) = head {
+            answer(
+                link,
+                &head,
+                &Problem::because(Condition::NotAcceptable, offence.words()),
+            );
         }
+    }
+}
+
+/// Sends an error to whoever sent a stanza, by its addresses as they were written.
+fn answer(link: &Link, head: &Head, problem: &Problem) {
+    let answerable = match head.kind {
+        Kind::Iq => !matches!(head.ty.as_deref(), Some("result" | "error")),
+        Kind::Message | Kind::Presence => head.ty.as_deref() != Some("error"),
+    };
+    // An answer from an address that is not ours would end the stream, and one to ourselves would come back.
+    let (from, to) = (head.to.as_str(), head.from.as_str());
+    let between_us = is_ours(from, link.domain()) && !is_ours(to, link.domain());
+    if answerable && between_us && (1..=MAX_JID).contains(&to.len()) {
+        link.answer(error(head.kind, from, to, head.id.as_deref(), problem));
     }
 }
 
 /// Sorts one stanza.
 fn take(link: &Link, upward: &dyn Upward, element: Element, size: usize) {
     let ours = element.attr("to").is_some_and(|to| is_ours(to, link.domain()));
+    // The server may know characters in an address that we do not; its user must have an answer all the same.
+    let strange = element.attr("from").is_some_and(|from| !from.is_ascii());
+    let head = if strange { Head::of(&element) } else { None };
     let incoming = match Incoming::parse(element) {
         Ok(incoming) => incoming,
         Err(unusable) => {
-            // An answer from an address that is not ours would end the stream.
             if let Some(reply) = unusable.reply.filter(|_| ours) {
                 link.answer(reply);
+            } else if let Some(head) = head {
+                let words =
+                    "The gateway does not know all characters of your address. Please try another resource.";
+                answer(link, &head, &Problem::because(Condition::JidMalformed, words));
             }
             return;
         }

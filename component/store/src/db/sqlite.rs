@@ -46,7 +46,7 @@ pub(crate) fn options(config: &StoreConfig) -> Result<SqliteConnectOptions, Stor
             Synchronous::Full => SqliteSynchronous::Full,
         })
         .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(5))
+        .busy_timeout(Duration::from_secs(2))
         .disable_statement_logging())
 }
 

@@ -9,7 +9,7 @@ use viaduct_core::records::{
     Position, Preferences,
 };
 
-use crate::db::{Reader, Row};
+use crate::db::{Reader, Row, Value};
 use crate::error::StoreError;
 use crate::seal::{Place, SealingKey};
 use crate::stored::{account_from_json, content_from_json, recipient_from_columns};
@@ -35,7 +35,7 @@ const SUMMARIES: &str = "SELECT l.id, l.jid, CAST(CASE WHEN l.account IS NULL TH
      CAST(CASE WHEN EXISTS (SELECT 1 FROM portal p JOIN joined j ON j.portal = p.id \
                             WHERE p.login = l.id AND j.resource <> '') THEN 1 ELSE 0 END AS BIGINT), \
      l.stay_connected \
-     FROM login l WHERE l.gateway = $1 AND l.id > $2 ORDER BY l.id LIMIT $3";
+     FROM login l WHERE l.gateway = $1 AND l.jid > $2 ORDER BY l.jid LIMIT $3";
 
 const PORTALS: &str = "SELECT p.id, p.kind, p.server, p.name, p.localpart, p.nick, p.room_key, \
      p.topic, p.topic_by, p.topic_at, \
@@ -44,10 +44,10 @@ const PORTALS: &str = "SELECT p.id, p.kind, p.server, p.name, p.localpart, p.nic
      FROM portal p WHERE p.login = $1 ORDER BY p.id";
 
 const JOINED: &str = "SELECT j.portal, j.resource, j.nick, j.confirmed \
-     FROM portal p JOIN joined j ON j.portal = p.id WHERE p.login = $1 ORDER BY j.portal, j.resource";
+     FROM portal p JOIN joined j ON j.portal = p.id WHERE p.login = $1 ORDER BY p.id, j.resource";
 
 const SHOWN: &str = "SELECT s.portal, s.data \
-     FROM portal p JOIN shown s ON s.portal = p.id WHERE p.login = $1 ORDER BY s.portal, s.seq";
+     FROM portal p JOIN shown s ON s.portal = p.id WHERE p.login = $1 ORDER BY p.id, s.seq";
 
 const OUTBOX: &str = "SELECT txn, kind, server, name, resource, addressed, client_id, payload, content \
      FROM outbox WHERE login = $1 ORDER BY txn";
@@ -59,10 +59,12 @@ pub(super) const QUERIES: &[&str] = &[LOGIN, SUMMARIES, PORTALS, JOINED, SHOWN, 
 pub(crate) async fn summaries(
     reader: &Reader,
     gateway: &str,
-    after: LoginId,
+    after: Option<&Name>,
     limit: u32,
 ) -> Result<Vec<LoginSummary>, sqlx::Error> {
-    let values = [gateway.to_owned().into(), after.0.into(), i64::from(limit).into()];
+    // No JID is empty, so all come after that.
+    let after = after.map_or_else(|| "".into(), Value::from);
+    let values = [gateway.to_owned().into(), after, i64::from(limit).into()];
     let rows = reader.fetch(SUMMARIES, &values).await?;
     let summary = |row: &Row| {
         Ok(LoginSummary {

@@ -119,7 +119,7 @@ async fn wrong_content(db: &Db) -> i64 {
 on_both! {
     async fn together_is_the_same_as_one_by_one(db) {
         let other = if db.is_sqlite() { Db::sqlite() } else { Db::postgres().await.expect("a second database") };
-        for seed in 0..20 {
+        for seed in 0..6 {
             let (one, all) = (db.open().await, other.open().await);
             let begin: Vec<Write> = (1..=3).flat_map(user_with_room).collect();
             commit(&one, begin.clone()).await;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use viaduct_bridge::{
-    Account, Content, MessageKind, Secret, Span, Style, Text, Timestamp, Topic, TransactionId,
+    Account, Content, MessageKind, Name, Secret, Span, Style, Text, Timestamp, Topic, TransactionId,
 };
 use viaduct_core::records::{
     JoinedRecord, LoadedLogin, LoginId, LoginRecord, OutboxRecord, PortalId, PortalRecord, Position,
@@ -232,11 +232,11 @@ on_both! {
         commit(&store, writes).await;
 
         let mut seen = Vec::new();
-        let mut after = LoginId(0);
+        let mut after: Option<Name> = None;
         loop {
-            let page = store.logins(GATEWAY, after, 2).await.expect("readable");
+            let page = store.logins(GATEWAY, after.as_ref(), 2).await.expect("readable");
             let Some(last) = page.last() else { break };
-            after = last.id;
+            after = Some(last.user.clone());
             let flags = |one: &viaduct_store::LoginSummary| (one.has_account, one.has_joined, one.stay_connected);
             seen.extend(page.iter().map(|one| (one.id.0, one.user.to_string(), flags(one))));
         }

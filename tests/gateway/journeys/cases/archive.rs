@@ -19,6 +19,9 @@ pub(crate) const CASES: &[Case] = &[
 
 const RSM: &str = "http://jabber.org/protocol/rsm";
 
+/// The fields of a query's form, with values that are separated by `|`.
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
 /// The answer to a query.
 pub(crate) struct Page {
     /// The results, in order.
@@ -59,7 +62,7 @@ impl Page {
 pub(crate) async fn query(
     client: &Client,
     room: &str,
-    fields: &[(&str, &str)],
+    fields: Fields<'_>,
     page: impl Display,
 ) -> Result<Page> {
     let queryid = client.fresh_id();
@@ -210,7 +213,7 @@ async fn filters_choose_messages(t: Ctx) -> Result<()> {
     let ids: Vec<String> = all.ids().into_iter().map(str::to_owned).collect();
     let (carol, some) = (s.occupant("carol"), format!("{}|{}", ids[1], ids[4]));
     let (start, end) = (ago(5 * 60 + 30), ago(2 * 60 + 30));
-    let filters: [(&[(&str, &str)], &[usize]); 7] = [
+    let filters: [(Fields<'_>, &[usize]); 7] = [
         (&[("start", &start)], &[2, 3, 4, 5, 6]),
         (&[("end", &end)], &[0, 1, 2, 3, 4]),
         (&[("start", &start), ("end", &end)], &[2, 3, 4]),

@@ -62,6 +62,8 @@ async fn the_gateway_is_killed_at_ten_moments(t: Ctx) -> Result<()> {
                 t.world().gateway().kill().await?;
             }
         }
+        alice.fence().await?;
+        alice.take_all(|line| line.command == "JOIN");
         t.world().gateway().start().await?;
         alice.expect_join(&nick, &channel).await?;
         t.world().await_gateway().await?;

@@ -195,29 +195,37 @@ async fn the_room_limits_what_is_asked_for(t: Ctx) -> Result<()> {
         .and_then(|value| value.parse().ok())
         .with_context(|| info.xml())?;
     let all: Vec<String> = (0..most + 3).map(|number| format!("number {number}")).collect();
-    for body in &all {
-        s.line("alice", "PRIVMSG", &format!(":{body}")).await?;
-    }
-    s.flush().await?;
-    let mut wanted = all[4..].to_vec();
-    wanted.push("flush".to_owned());
+    let channel = &s.channel;
+    let lines = all
+        .iter()
+        .map(|body| format!(":alice!u@h PRIVMSG {channel} :{body}\r\n"));
+    s.session.send_bytes(lines.collect::<String>().as_bytes()).await?;
+    s.phone.expect_body(&s.room, &all[most + 2]).await?;
 
     let laptop = t.client_of(&s.phone, "laptop").await?;
-    let since = Join::new(&s.room, &s.nick).history("since", "1970-01-01T00:00:00Z");
-    let many = Join::new(&s.room, &s.nick).history("maxstanzas", "1000000");
-    for request in [since, many, Join::new(&s.room, &s.nick)] {
-        let mut bodies = laptop.join_with(&request).await?.bodies();
-        if let Some(last) = bodies.last_mut() {
-            last.truncate("flush".len());
-        }
+    let join = Join::new(&s.room, &s.nick);
+    let since = join.clone().history("since", "1970-01-01T00:00:00Z");
+    let seconds = join.clone().history("seconds", "2000000000");
+    let many = join.clone().history("maxstanzas", "2000000000");
+    for request in [since, seconds, many] {
+        let bodies = laptop.join_with(&request).await?.bodies();
         ensure!(
-            bodies == wanted,
+            bodies == all[3..],
             "{most} at most: {} from {:?} to {:?}",
             bodies.len(),
             bodies.first(),
             bodies.last()
         );
     }
+    // Who asks for nothing gets a few.
+    let bodies = laptop.join_with(&join).await?.bodies();
+    ensure!(
+        !bodies.is_empty() && bodies.len() <= 100 && all.ends_with(&bodies),
+        "{} from {:?} to {:?}",
+        bodies.len(),
+        bodies.first(),
+        bodies.last()
+    );
     Ok(())
 }
 

@@ -162,10 +162,10 @@ async fn an_account_goes_to_its_own_server_only(t: Ctx) -> Result<()> {
         let seen = sasl(&session, true);
         let nick = session.welcome(SASL).await?;
         session.let_in(&nick, &channel, &[]).await?;
-        anyhow::Ok(seen)
+        anyhow::Ok((session, seen))
     };
     let room = other.room(&channel);
-    let (seen, _) = tokio::try_join!(stranger, phone.join(&room, &nick))?;
+    let ((_session, seen), _) = tokio::try_join!(stranger, phone.join(&room, &nick))?;
     let seen = seen.lock().expect("no holder of this lock panics").clone();
     ensure!(
         !seen.iter().any(|note| note.starts_with("AUTHENTICATE")),

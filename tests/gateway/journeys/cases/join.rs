@@ -212,13 +212,26 @@ async fn newcomers_are_shown_to_everybody(t: Ctx) -> Result<()> {
 async fn everybody_has_the_jid_of_their_puppet(t: Ctx) -> Result<()> {
     let s = Stage::set(&t).await?;
     let alice = s.joined.occupant(s.alice.nick()).context("alice is there")?;
-    for (presence, nick) in [(alice, s.alice.nick()), (&s.joined.me, s.nick.as_str())] {
-        ensure!(
-            presence.muc_item("jid") == Some(t.person(nick).as_str()),
-            "the JID of {nick}: {}",
-            presence.xml()
-        );
-    }
+    ensure!(
+        alice.muc_item("jid") == Some(t.person(s.alice.nick()).as_str()),
+        "alice is her puppet: {}",
+        alice.xml()
+    );
+    // Clients know themselves by their own JID.
+    ensure!(
+        s.joined.me.muc_item("jid") == Some(s.phone.jid()),
+        "bob is himself: {}",
+        s.joined.me.xml()
+    );
+    // For others he is a puppet, too.
+    let dave = t.client("dave").await?;
+    let joined = dave.join(&s.room, &t.nick("dave")).await?;
+    let bob = joined.occupant(&s.nick).context("bob is there")?;
+    ensure!(
+        bob.muc_item("jid") == Some(t.person(&s.nick).as_str()),
+        "bob is his puppet: {}",
+        bob.xml()
+    );
     ensure!(
         s.joined.me.has_status(100),
         "the room says that it is not anonymous: {}",

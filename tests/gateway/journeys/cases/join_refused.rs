@@ -47,9 +47,7 @@ async fn stays_outside(t: &Ctx, s: &Stage, request: &Join, condition: &str) -> R
     stranger
         .expect_none("a presence", &s.room, is_presence_of(&s.room))
         .await?;
-    let ping = stranger
-        .get(&answer.from().to_owned(), tag("ping").ns(ns::PING))
-        .await?;
+    let ping = stranger.get(answer.from(), tag("ping").ns(ns::PING)).await?;
     refused(&ping, "not-acceptable")?;
     s.alice
         .expect_none("a JOIN", |line| line.command == "JOIN")

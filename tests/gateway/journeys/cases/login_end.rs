@@ -41,13 +41,9 @@ async fn the_last_client_logs_out(t: Ctx) -> Result<()> {
         .session(session)
         .expect_command("PRIVMSG", &["alice", "one of us is left"])
         .await?;
-    let left =
-        |event: &Event| matches!(event, Event::Quit(..)) && *event != Event::Quit(session - 1, String::new());
+    let left = |event: &Event| matches!(event, Event::Quit(who, _) if *who == session);
     ensure!(
-        !services
-            .events()
-            .iter()
-            .any(|event| left(event) && matches!(event, Event::Quit(who, _) if *who == session)),
+        !services.events().iter().any(left),
         "the session stays: {:?}",
         services.events()
     );

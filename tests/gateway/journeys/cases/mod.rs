@@ -44,6 +44,7 @@ mod private;
 mod registration;
 mod registration_checked;
 mod registration_edit;
+mod registration_record;
 mod registration_remove;
 mod registration_support;
 mod restart;

@@ -166,7 +166,7 @@ async fn what_clients_may_not_say_of_themselves_is_dropped(t: Ctx) -> Result<()>
             shown.find_all("x", ns::MUC_USER).len() == 1
                 && shown.statuses() == [110]
                 && shown.muc_item("nick").is_none()
-                && shown.muc_item("jid") == Some(t.person(&s.nick).as_str())
+                && shown.muc_item("jid") == Some(client.jid())
                 && shown.find_all("occupant-id", ns::OCCUPANT_ID).len() == 1
                 && shown.occupant_id() == s.joined.me.occupant_id(),
             "{}",

@@ -103,6 +103,9 @@ async fn private_messages_that_cannot_be_sent(t: Ctx) -> Result<()> {
         ensure!(error.from() == *to, "{}", error.xml());
     }
     s.flush_out("that was all").await?;
+    let nick = t.nick("stranger");
+    stranger.join(&s.room, &nick).await?;
+    s.alice.expect_join(&nick, &s.channel).await?;
     s.alice
         .expect_none("a private message", |line| line.last() == "psst")
         .await

@@ -1,10 +1,8 @@
 //! Leaving the gateway for good (XEP-0077 §3.2, XEP-0100 §4.3).
 
-use std::process::Command;
-
 use viaduct_gateway_tests::prelude::*;
-use viaduct_test_support::world::StoreKind;
 
+use super::registration_record as record;
 use super::registration_support::{
     befriend, by_form, ensure_error, is_registered, question, register, removal, value,
 };
@@ -12,6 +10,7 @@ use super::registration_support::{
 pub(crate) const CASES: &[Case] = &[
     case!(any_resource_unregisters_its_own_user_only).rows("G37"),
     case!(the_network_sees_the_leave_before_the_user_sees_the_result).rows("G38"),
+    case!(the_others_see_the_leave).rows("G38"),
     case!(nothing_is_left).rows("G39"),
     case!(rooms_are_left_with_a_reason).rows("G40"),
     case!(who_is_not_registered_cannot_unregister).rows("G41 G28"),
@@ -56,35 +55,60 @@ async fn any_resource_unregisters_its_own_user_only(t: Ctx) -> Result<()> {
 }
 
 async fn the_network_sees_the_leave_before_the_user_sees_the_result(t: Ctx) -> Result<()> {
-    let (channel, nick) = (t.channel(), t.nick("bob"));
-    let alice = t.irc("alice").await?;
-    alice.join(&channel).await?;
-    let phone = t.client("phone").await?;
-    log_in(&t, &phone, &nick).await?;
-    // A subscription of the gateway, so that the server passes on that it ends.
+    let (phone, server, nick) = (t.client("phone").await?, t.scripted().await?, t.nick("bob"));
+    let jid = server.jid();
+    let name = jid.split('@').next().unwrap_or_default();
+    register(&phone, GATEWAY, &[("nick", &nick), ("server", name)]).await?;
+    let session = server.accept().await?;
+    session.welcome(&Welcome::default()).await?;
+    phone.expect_presence(GATEWAY, "").await?;
+    // With subscriptions both ways, the server passes on that they end.
     befriend(&phone, GATEWAY).await?;
-    phone.join(&t.room(&channel), &nick).await?;
     phone.take_all(|_| true);
 
-    phone.ok("set", GATEWAY, removal()).await?;
-    let left = |line: &Line| line.command == "QUIT" && line.nick() == nick;
-    alice.fence().await?;
-    ensure!(
-        alice.leftovers().iter().any(left),
-        "the others see the leave before the result"
-    );
+    let id = phone.fresh_id();
+    let iq = tag("iq").attr("type", "set").attr("id", &id).attr("to", GATEWAY);
+    phone.send(iq.child(removal())).await?;
+    session.expect_command("QUIT", &[]).await?;
+    // The network has not let go yet.
+    let of_gateway = |stanza: &Element| stanza.from() == GATEWAY;
+    phone.expect_none("anything from the gateway", FIXED_GATEWAY, of_gateway).await?;
+    session.send("ERROR :Closing link").await?;
+    session.cut().await;
+
     let mut order = Vec::new();
-    while order.len() < 3 {
-        let of_gateway = |stanza: &Element| stanza.is_presence() && stanza.from() == GATEWAY;
-        order.push(phone.expect("the end of the subscriptions", of_gateway).await?);
+    while order.len() < 4 {
+        let stanza = phone.expect("the end of all relations", of_gateway).await?;
+        order.push((stanza.name().to_owned(), stanza.kind().to_owned()));
     }
-    let kinds: Vec<&str> = order.iter().map(|stanza| stanza.kind()).collect();
+    let order: Vec<(&str, &str)> = order.iter().map(|(name, kind)| (&**name, &**kind)).collect();
     ensure!(
-        kinds == ["unsubscribe", "unsubscribed", "unavailable"],
-        "in this order: {kinds:?}"
+        order
+            == [
+                ("iq", "result"),
+                ("presence", "unsubscribe"),
+                ("presence", "unsubscribed"),
+                ("presence", "unavailable")
+            ],
+        "in this order: {order:?}"
     );
-    let more = |stanza: &Element| stanza.is_presence() && stanza.from() == GATEWAY;
-    phone.expect_none("more presence", GATEWAY, more).await
+    phone.expect_none("more from the gateway", FIXED_GATEWAY, of_gateway).await
+}
+
+async fn the_others_see_the_leave(t: Ctx) -> Result<()> {
+    let (phone, alice, nick) = (t.client("phone").await?, t.irc("alice").await?, t.nick("bob"));
+    let channel = t.channel();
+    alice.join(&channel).await?;
+    log_in(&t, &phone, &nick).await?;
+    phone.join(&t.room(&channel), &nick).await?;
+    phone.ok("set", GATEWAY, removal()).await?;
+    alice.fence().await?;
+    let left = |line: &Line| line.command == "QUIT" && line.nick() == nick;
+    ensure!(
+        alice.take_all(left).len() == 1,
+        "the others see the leave before the result, once"
+    );
+    Ok(())
 }
 
 async fn nothing_is_left(t: Ctx) -> Result<()> {
@@ -125,32 +149,7 @@ async fn nothing_is_left(t: Ctx) -> Result<()> {
 
 /// Whether any table of the gateway's database has the text, in whatever column.
 fn on_record(t: &Ctx, text: &str) -> Result<bool> {
-    let dump = match t.world().options().store {
-        StoreKind::Sqlite => {
-            let file = t.world().scratch().path().join("viaduct/viaduct.db");
-            Command::new("sqlite3")
-                .arg("-readonly")
-                .arg(file)
-                .arg(".dump")
-                .output()
-        }
-        StoreKind::Postgres => {
-            let config = t.world().scratch().path().join("viaduct/viaduct.toml");
-            let config = std::fs::read_to_string(config)?;
-            let url = config
-                .lines()
-                .find_map(|line| line.strip_prefix("url = \"")?.strip_suffix('"'))
-                .context("the database's URL")?;
-            Command::new("pg_dump").arg("--inserts").arg(url).output()
-        }
-    };
-    let dump = dump.context("dumping the database")?;
-    ensure!(
-        dump.status.success(),
-        "the database can be read: {}",
-        String::from_utf8_lossy(&dump.stderr)
-    );
-    Ok(String::from_utf8_lossy(&dump.stdout).contains(text))
+    Ok(record::dump(t)?.contains(text))
 }
 
 async fn rooms_are_left_with_a_reason(t: Ctx) -> Result<()> {

@@ -62,6 +62,7 @@ async fn restart(t: Ctx, signal: &str) -> Result<()> {
         ensure!(status.success(), "{status}");
         ensure!(quit.last().contains("viaduct"), "IRC is left with a word: {quit}");
     }
+    alice.take_all(|line| line.command == "JOIN");
     // Meanwhile the world turns.
     carol.quit("good night").await?;
     let dave = t.irc("dave").await?;

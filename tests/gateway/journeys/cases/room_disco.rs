@@ -2,6 +2,7 @@
 
 use viaduct_gateway_tests::prelude::*;
 
+use super::registration_support::register;
 use super::stage::{Stage, refused};
 
 pub(crate) const CASES: &[Case] = &[
@@ -11,6 +12,7 @@ pub(crate) const CASES: &[Case] = &[
     case!(the_form_tells_about_the_room).rows("M5"),
     case!(occupants_are_not_listed_to_outsiders).rows("M6"),
     case!(guests_have_no_reserved_nick).rows("M8"),
+    case!(a_registered_nick_is_reserved).rows("M8"),
     case!(no_traffic_is_discarded).rows("M9"),
     case!(impossible_rooms_are_not_found).rows("M10"),
 ];
@@ -140,7 +142,7 @@ async fn the_form_tells_about_the_room(t: Ctx) -> Result<()> {
     ensure!(most.is_some_and(|most| most > 0), "history: {}", info.xml());
 
     s.alice.mode(&s.channel, "+t").await?;
-    s.carol(&t).await?;
+    let _carol = s.carol(&t).await?;
     let info = s.phone.disco_info(&s.room, None).await?;
     ensure!(
         field(&info, "muc#roominfo_subjectmod").as_deref() == Some("0"),
@@ -158,13 +160,17 @@ async fn the_form_tells_about_the_room(t: Ctx) -> Result<()> {
 async fn occupants_are_not_listed_to_outsiders(t: Ctx) -> Result<()> {
     let s = Stage::set(&t).await?;
     let stranger = t.client("stranger").await?;
-    let answer = stranger.disco_items(&s.room, None).await?;
-    let query = answer.find("query", ns::DISCO_ITEMS);
-    ensure!(
-        answer.kind() == "result" && query.is_some_and(|query| query.children().next().is_none()),
-        "an empty list: {}",
-        answer.xml()
-    );
+    // A resource that is not in the room is outside, whoever else is in.
+    let laptop = t.client_of(&s.phone, "laptop").await?;
+    for client in [&stranger, &laptop] {
+        let answer = client.disco_items(&s.room, None).await?;
+        let query = answer.find("query", ns::DISCO_ITEMS);
+        ensure!(
+            answer.kind() == "result" && query.is_some_and(|query| query.children().next().is_none()),
+            "an empty list: {}",
+            answer.xml()
+        );
+    }
     Ok(())
 }
 
@@ -182,6 +188,29 @@ async fn guests_have_no_reserved_nick(t: Ctx) -> Result<()> {
         ensure!(
             answer.kind() == "result" && query.attr("node") == node && query.children().next().is_none(),
             "no nick, joined or not: {}",
+            answer.xml()
+        );
+    }
+    Ok(())
+}
+
+async fn a_registered_nick_is_reserved(t: Ctx) -> Result<()> {
+    let (phone, nick) = (t.client("phone").await?, t.nick("bob"));
+    register(&phone, GATEWAY, &[("nick", &nick)]).await?;
+    let room = t.room(&t.channel());
+    for joined in [false, true] {
+        if joined {
+            phone.join(&room, &nick).await?;
+        }
+        let answer = phone.disco_info(&room, Some("x-roomuser-item")).await?;
+        let names: Vec<_> = answer
+            .find_all("identity", ns::DISCO_INFO)
+            .into_iter()
+            .map(|identity| identity.attr("name"))
+            .collect();
+        ensure!(
+            names == [Some(nick.as_str())] && identities(&answer) == [("conference", "text")],
+            "{}",
             answer.xml()
         );
     }

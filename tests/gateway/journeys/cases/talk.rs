@@ -210,6 +210,7 @@ async fn extensions_reach_the_other_clients(t: Ctx) -> Result<()> {
     let kept = [
         "<origin-id xmlns='urn:xmpp:sid:0' id='mine'/>",
         "<markable xmlns='urn:xmpp:chat-markers:0'/>",
+        "<stanza-id xmlns='urn:xmpp:sid:0' by='elsewhere.example' id='theirs'/>",
         "<reply xmlns='urn:xmpp:reply:0' to='a@b/c' id='earlier'/>",
         "<thing xmlns='urn:example:unknown' colour='red'><part>1 &lt; 2</part><!-- --></thing>",
     ];
@@ -247,6 +248,11 @@ async fn extensions_reach_the_other_clients(t: Ctx) -> Result<()> {
         ensure!(
             part.as_deref() == Some("1 < 2") && colour == Some("red"),
             "unchanged: {}",
+            copy.xml()
+        );
+        ensure!(
+            copy.stanza_id("elsewhere.example") == Some("theirs"),
+            "an id of somebody else: {}",
             copy.xml()
         );
         ensure!(

@@ -119,5 +119,4 @@ async fn an_actor_takes_little_memory() {
     let stage = Stage::new();
     let size = stage.router.size_of_life();
     assert!(size <= 3072, "{size} bytes for each login");
-    eprintln!("SIZE {size} {}", size_of::<super::super::mind::Actor>());
 }

@@ -110,6 +110,7 @@ async fn odd_stanzas_do_not_end_the_stream() {
         "<message xmlns='jabber:client' from='a@b/c' to='d@irc.example.org'/>".to_owned(),
         "<message from='a@b/c' to='d@elsewhere.example' id='not-ours'/>".to_owned(),
         "<iq from='evil@irc.example.org/x' to='d@irc.example.org' type='get' id='forged'/>".to_owned(),
+        format!("<iq from='a@b/\u{1f600}' to='d@{DOMAIN}' type='get' id='from-emoji'/>"),
         "<iq from='a@b/c' to='@@@' type='get' id='broken'/>".to_owned(),
         "<unknown xmlns='urn:x'/>".to_owned(),
         "<message/>".to_owned(),
@@ -123,7 +124,7 @@ async fn odd_stanzas_do_not_end_the_stream() {
     // The end of the stream brings everything that was sent before it.
     world.link.close();
     let sent = peer.until("</stream:stream>").await;
-    for id in ["deep", "long", "huge", "pi", "emoji", &long] {
+    for id in ["deep", "long", "huge", "pi", "emoji", "from-emoji", &long] {
         assert_eq!(
             sent.matches(&format!(" id='{id}'>")).count(),
             1,

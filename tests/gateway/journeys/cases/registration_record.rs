@@ -1,0 +1,46 @@
+//! A look into the gateway's database, with the tools that come with it.
+
+use std::process::Command;
+
+use viaduct_gateway_tests::prelude::*;
+use viaduct_test_support::world::StoreKind;
+
+/// All of its rows, as text.
+pub(crate) fn dump(t: &Ctx) -> Result<String> {
+    match t.world().options().store {
+        StoreKind::Sqlite => run(Command::new("sqlite3").arg("-readonly").arg(file(t)).arg(".dump")),
+        StoreKind::Postgres => run(Command::new("pg_dump").arg("--inserts").arg(url(t)?)),
+    }
+}
+
+/// The first value that a query gives.
+pub(crate) fn query(t: &Ctx, sql: &str) -> Result<String> {
+    let value = match t.world().options().store {
+        StoreKind::Sqlite => run(Command::new("sqlite3").arg("-readonly").arg(file(t)).arg(sql)),
+        StoreKind::Postgres => run(Command::new("psql").args(["-XAtc", sql]).arg(url(t)?)),
+    };
+    Ok(value?.trim().to_owned())
+}
+
+fn file(t: &Ctx) -> std::path::PathBuf {
+    t.world().scratch().path().join("viaduct/viaduct.db")
+}
+
+fn url(t: &Ctx) -> Result<String> {
+    let config = t.world().scratch().path().join("viaduct/viaduct.toml");
+    let config = std::fs::read_to_string(config)?;
+    let url = config
+        .lines()
+        .find_map(|line| line.strip_prefix("url = \"")?.strip_suffix('"'));
+    Ok(url.context("the database's URL")?.to_owned())
+}
+
+fn run(command: &mut Command) -> Result<String> {
+    let done = command.output().context("reading the database")?;
+    ensure!(
+        done.status.success(),
+        "the database can be read: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+}
