@@ -227,27 +227,54 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::mem::{size_of, size_of_val};
+    use std::sync::{Arc, Mutex};
+
+    use viaduct_bridge::outgoing::OutgoingPolicy;
+    use viaduct_bridge::{BoxFuture, Closed, EventSink, Name, Notebook, RemoteEvent, ServerId};
+
+    use super::{SessionState, Shared, watched};
+    use crate::client::Client;
+    use crate::config::IrcConfig;
+    use crate::conn::dial::Dialler;
+    use crate::conn::inbox::Inbox;
+    use crate::conn::link::Link;
+    use crate::conn::tls::Tls;
+    use crate::testing::Notes;
 
     struct Nobody;
+
     impl EventSink for Nobody {
-        fn send(&self, _: Vec<RemoteEvent>) -> BoxFuture<'_, Result<(), viaduct_bridge::Closed>> {
+        fn send(&self, _: Vec<RemoteEvent>) -> BoxFuture<'_, Result<(), Closed>> {
             Box::pin(std::future::ready(Ok(())))
         }
     }
 
+    /// There is one of each for every user and server: what grows here grows a thousand times.
     #[test]
-    fn sizes() {
+    fn a_connection_is_small() {
         let config = IrcConfig::default();
-        let notebook: Arc<dyn Notebook> = Arc::new(crate::testing::Notes::default());
-        let tls = crate::conn::tls::Tls::new(&config).expect("valid");
-        let dialler = Dialler::new(viaduct_bridge::outgoing::OutgoingPolicy::default(), notebook.clone(), tls);
-        let shared = Arc::new(Shared { config, notebook, dialler, fixed: None });
-        let state = Arc::new(SessionState { shared, sink: Arc::new(Nobody), user: Name::from("a"), account: None, away: Mutex::new(None) });
-        let f = watched(state, ServerId(Name::from("x")), Arc::new(Inbox::default()));
-        println!("watched {}", std::mem::size_of_val(&f));
-        println!("client {}", std::mem::size_of::<crate::client::Client>());
-        println!("link {}", std::mem::size_of::<crate::conn::link::Link>());
-        println!("event {} command {}", std::mem::size_of::<RemoteEvent>(), std::mem::size_of::<Command>());
+        let notebook: Arc<dyn Notebook> = Arc::new(Notes::default());
+        let tls = Tls::new(&config).expect("a valid configuration");
+        let dialler = Dialler::new(OutgoingPolicy::default(), notebook.clone(), tls);
+        let fixed = None;
+        let shared = Shared {
+            config,
+            notebook,
+            dialler,
+            fixed,
+        };
+        let state = SessionState {
+            shared: Arc::new(shared),
+            sink: Arc::new(Nobody),
+            user: Name::from("alice@example.org"),
+            account: None,
+            away: Mutex::new(None),
+        };
+        let server = ServerId(Name::from("irc.test"));
+        let task = watched(Arc::new(state), server, Arc::new(Inbox::default()));
+        assert!(size_of_val(&task) <= 1536, "{}", size_of_val(&task));
+        assert!(size_of::<Client>() <= 768, "{}", size_of::<Client>());
+        assert!(size_of::<Link>() <= 160, "{}", size_of::<Link>());
     }
 }

@@ -182,7 +182,13 @@ async fn wait(tickets: Vec<CommitTicket>) {
 fn spread(mut times: Vec<Duration>) {
     times.sort_unstable();
     let at = |percent: usize| times[(times.len() - 1) * percent / 100];
-    println!("    p50 {:?}, p99 {:?}, max {:?}", at(50), at(99), at(100));
+    println!(
+        "    p50 {:?}, p90 {:?}, p99 {:?}, max {:?}",
+        at(50),
+        at(90),
+        at(99),
+        at(100)
+    );
 }
 
 struct Measure {

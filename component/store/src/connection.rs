@@ -15,6 +15,7 @@ use viaduct_bridge::Name;
 use crate::config::StoreConfig;
 use crate::db::{Conn, Reader, postgres, sqlite};
 use crate::error::{StoreError, in_words};
+use crate::write::Checkpointer;
 
 /// Where the database is, and what it takes to write to it.
 pub(crate) enum Home {
@@ -80,6 +81,14 @@ impl Home {
         match self {
             Self::Sqlite { options, .. } => Reader::Sqlite(sqlite::connect_readers(options)),
             Self::Postgres { options, .. } => Reader::Postgres(postgres::connect_readers(options)),
+        }
+    }
+
+    /// What moves commits from the log into the database, where that is ours to do.
+    pub(crate) fn checkpointer(&self) -> Option<Checkpointer> {
+        match self {
+            Self::Sqlite { options, .. } => Some(Checkpointer::start(options.clone())),
+            Self::Postgres { .. } => None,
         }
     }
 

@@ -56,6 +56,7 @@ impl Store {
             .map_err(|error| cannot_open(&config, &error))?;
 
         let reader = home.readers();
+        let checkpointer = home.checkpointer();
         let notes = Arc::new(Notes::new(opened.notes));
         let (queue, requests) = Queue::new();
         let writer = Writer {
@@ -66,6 +67,7 @@ impl Store {
             key: key.clone(),
             notes: Arc::clone(&notes),
             requests,
+            checkpointer,
             troubled: false,
         };
         Ok(Self(Arc::new(Inner {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use viaduct_bridge::{Departure, Failure, Name, Refusal, RoomEvent, RoomId, Secret};
 
+use crate::address::is_channel_name;
 use crate::proto::line::Line;
 use crate::proto::message::Message;
 use crate::proto::modes::{ChannelModes, changes};
@@ -14,6 +15,10 @@ use super::rooms::{Room, State};
 use super::snapshot::Snapshot;
 use super::{Client, Now, Phase, refusal};
 
+/// The most rooms that a server can put a user into.
+const MOST_ROOMS: usize = 1000;
+/// The most people of all rooms that are being described at a time.
+const MOST_PEOPLE: usize = 100_000;
 /// How long a server may take to answer JOIN.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -31,6 +36,11 @@ impl Client {
             room.key = key;
         }
         room.awaited = true;
+        if room.leaving {
+            // The server will say that the user has left; that is when to come back.
+            room.then_join = true;
+            return;
+        }
         match &room.state {
             State::Wanted => {
                 room.state = State::Asked { until: None };
@@ -120,7 +130,11 @@ impl Client {
             .position(|unwanted| *unwanted == folded)
         {
             self.rooms.unwanted.swap_remove(at);
-            self.queue.push(Queued::Line(Line::command("PART").arg(name)));
+            self.queue.push_provoked(Line::command("PART").arg(name));
+            return;
+        }
+        let known = self.rooms.all.contains_key(&folded);
+        if !known && (self.rooms.all.len() >= MOST_ROOMS || !is_channel_name(name)) {
             return;
         }
         let id = RoomId {
@@ -139,24 +153,39 @@ impl Client {
             .or_insert_with(|| Room::new(id, None));
         room.state = State::Collecting(Box::new(Snapshot::new(now.at)));
         self.rooms.collecting += usize::from(!counted);
-        self.queue.push(Queued::Line(Line::command("MODE").arg(name)));
+        self.questions.push_provoked(Line::command("MODE").arg(name));
     }
 
     /// The user is no longer in a channel.
     pub(super) fn on_own_leave(&mut self, folded: &str, how: Departure, reason: Option<Name>) {
         if let Some(room) = self.rooms.remove(folded) {
-            self.tell_room(room.id, RoomEvent::Left { how, reason });
+            self.tell_room(room.id.clone(), RoomEvent::Left { how, reason });
+            self.come_back(folded, room);
+        }
+    }
+
+    /// Enters a room again that the user wanted to enter while they were still leaving it.
+    fn come_back(&mut self, folded: &str, room: Room) {
+        if room.then_join {
+            let mut again = Room::new(room.id, room.key);
+            again.awaited = true;
+            again.state = State::Asked { until: None };
+            self.rooms.collecting += 1;
+            let folded = Name::from(folded);
+            self.rooms.all.insert(folded.clone(), again);
+            self.queue.push_join(folded);
         }
     }
 
     /// The user wants to leave a room.
     pub(super) fn leave(&mut self, id: RoomId, reason: Option<&str>) {
         let folded = self.fold(&id.room);
-        match self
-            .rooms
-            .get_mut(&folded)
-            .map(|room| matches!(room.state, State::Wanted))
-        {
+        let room = self.rooms.get_mut(&folded);
+        match room.map(|room| {
+            room.leaving = true;
+            room.then_join = false;
+            matches!(room.state, State::Wanted)
+        }) {
             Some(false) => {
                 let line = Line::command("PART").arg(&id.room);
                 let line = match reason {
@@ -177,7 +206,8 @@ impl Client {
     pub(super) fn room_refused(&mut self, now: Now, code: u16, message: &Message<'_>) -> bool {
         let folded = self.fold(message.param(1));
         let Some(room) = self.rooms.get_mut(&folded) else {
-            return false;
+            // The answer to a PART of a room that the user was not in after all.
+            return matches!(code, 403 | 442) && self.isupport.is_channel(&folded);
         };
         match &mut room.state {
             State::Asked { .. } if code != 404 => {
@@ -212,7 +242,12 @@ impl Client {
     /// The user cannot enter a room.
     pub(super) fn refuse_room(&mut self, folded: &str, failure: Failure) {
         if let Some(room) = self.rooms.remove(folded) {
-            self.tell_room(room.id, RoomEvent::Refused { failure });
+            self.tell_room(room.id.clone(), RoomEvent::Refused { failure });
+            if room.leaving {
+                let (how, reason) = (Departure::Left, None);
+                self.tell_room(room.id.clone(), RoomEvent::Left { how, reason });
+            }
+            self.come_back(folded, room);
         }
     }
 
@@ -222,7 +257,8 @@ impl Client {
         let name = message.param(if code == 353 { 2 } else { 1 });
         let mut folded = std::mem::take(&mut self.folded);
         self.isupport.casemapping.fold_into(name, &mut folded);
-        if let Some(room) = self.rooms.all.get_mut(folded.as_str()) {
+        let crowded = code == 353 && self.rooms.snapshots().map(|s| s.len()).sum::<usize>() >= MOST_PEOPLE;
+        if !crowded && let Some(room) = self.rooms.all.get_mut(folded.as_str()) {
             match code {
                 324 => {
                     let before = room.modes.flags();
@@ -262,7 +298,7 @@ impl Client {
     }
 
     /// Tells how a room is, if all is known.
-    fn describe(&mut self, folded: &str, now: Now) {
+    pub(super) fn describe(&mut self, folded: &str, now: Now) {
         let Some(room) = self.rooms.all.get_mut(folded) else {
             return;
         };

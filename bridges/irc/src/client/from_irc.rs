@@ -7,7 +7,7 @@ use crate::proto::message::Message;
 
 use super::book::PartId;
 use super::pending::{Pending, What};
-use super::{Client, Now, Phase, refusal};
+use super::{Client, Now, Phase, is_sane, refusal};
 
 /// The most batches that may be open.
 const MOST_BATCHES: usize = 16;
@@ -20,6 +20,9 @@ impl Client {
             return;
         };
         if matches!(self.phase, Phase::Ended(_)) || self.register(now, &message) {
+            return;
+        }
+        if message.source.is_some_and(|source| !is_sane(source.nick)) {
             return;
         }
         let own_label = message.tags.get("label").and_then(|label| read_label(&label));

@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use viaduct_bridge::{Departure, Name, PersonEvent, Rank, RoomEvent, RoomId, ServerEvent};
 
+use crate::address::is_channel_name;
 use crate::proto::format;
 use crate::proto::message::{Message, Source};
 use crate::proto::modes::{changes, rank_change};
 
 use super::pending::What;
 use super::snapshot::member;
-use super::{Client, Now, messages};
+use super::{Client, Now, is_sane, messages};
 
 impl Client {
     pub(super) fn on_join(&mut self, now: Now, message: &Message<'_>) {
@@ -125,7 +126,7 @@ impl Client {
             self.fold(message.nick())
         };
         let nick = Name::from(message.param(0));
-        if nick.is_empty() {
+        if !is_sane(&nick) {
             return;
         }
         let to = self.isupport.casemapping.fold_name(&nick);
@@ -235,7 +236,7 @@ impl Client {
     }
 
     pub(super) fn on_invite(&mut self, message: &Message<'_>) {
-        if !self.is_me(message.param(0)) {
+        if !self.is_me(message.param(0)) || !self.is_room(message.param(1)) {
             return;
         }
         let room = RoomId {
@@ -244,6 +245,10 @@ impl Client {
         };
         let by = Name::from(message.nick());
         self.tell_server(ServerEvent::Invited { room, by });
+    }
+
+    fn is_room(&self, name: &str) -> bool {
+        self.isupport.is_channel(name) && is_channel_name(name)
     }
 
     /// CHGHOST (IRCv3 chghost): new user and host names.

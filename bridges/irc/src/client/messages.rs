@@ -12,10 +12,14 @@ use crate::proto::{format, time};
 
 use super::book::Echo;
 use super::queue::Queued;
-use super::{Client, Now};
+use super::{Client, Now, is_sane};
 
 /// While more lines than this wait, nobody's CTCP request is answered.
 const BUSY: usize = 10;
+/// The most bytes of a message id.
+const MOST_ID: usize = 256;
+/// How far a server's clock may be ahead of ours, in microseconds: nothing is said in the future.
+const MOST_AHEAD: i64 = 600_000_000;
 
 /// A topic without who set it.
 pub(super) fn topic(text: &str) -> Topic {
@@ -70,7 +74,7 @@ impl Client {
             ids: message
                 .tags
                 .get("msgid")
-                .filter(|id| !id.is_empty())
+                .filter(|id| is_sane(id) && id.len() <= MOST_ID)
                 .map(|id| MessageId(Name::from(id.as_ref())))
                 .into_iter()
                 .collect(),
@@ -81,6 +85,7 @@ impl Client {
                 .tags
                 .get("time")
                 .and_then(|stamp| time::parse_server_time(&stamp))
+                .filter(|at| at.0 <= now.clock.0.saturating_add(MOST_AHEAD))
                 .unwrap_or(now.clock),
             content,
         };
@@ -93,7 +98,7 @@ impl Client {
         };
         if let Some(said) = said {
             if is_channel {
-                self.said_in_room(&folded, said);
+                self.said_in_room(now, &folded, said);
             } else {
                 // An own message that nobody here sent is the user's own from elsewhere (a bouncer), to the target.
                 let other = if said.sender == self.me {
@@ -126,7 +131,7 @@ impl Client {
             .then_some(said)
     }
 
-    fn said_in_room(&mut self, folded: &str, said: Said) {
+    fn said_in_room(&mut self, now: Now, folded: &str, said: Said) {
         let Some(room) = self.rooms.get_mut(folded) else {
             return;
         };
@@ -135,10 +140,14 @@ impl Client {
             room: id,
             event: RoomEvent::Message(said),
         };
-        match room.holds() {
-            Some(held) => held.push(event),
-            None if is_in => self.events.push(event),
-            None => {}
+        let Some(snapshot) = room.holds() else {
+            if is_in {
+                self.events.push(event);
+            }
+            return;
+        };
+        if snapshot.hold(event) {
+            self.describe(folded, now);
         }
     }
 

@@ -88,6 +88,8 @@ pub(crate) struct Client {
     rooms: Rooms,
     book: Book,
     queue: Queue,
+    /// Questions about rooms: they go when nothing of the user waits, and only as far as lines can be spared.
+    questions: Queue,
     pace: Bucket,
     /// Answers to CTCP requests are few.
     ctcp: Bucket,
@@ -126,6 +128,7 @@ impl Client {
             rooms,
             book: Book::default(),
             queue: Queue::default(),
+            questions: Queue::default(),
             pace: Bucket::new(flood, now.at),
             ctcp: Bucket::new(
                 Flood::Rate {
@@ -200,6 +203,8 @@ impl Client {
                 earlier(self.book.deadline());
                 if !self.queue.is_empty() {
                     earlier(Some(self.pace.ready_at()));
+                } else if !self.questions.is_empty() {
+                    earlier(Some(self.pace.spare_at()));
                 }
             }
             Phase::Ended(_) => {}
@@ -241,8 +246,9 @@ impl Client {
     /// The connection is gone. Answers what was still open and gives back the rooms, to be entered again.
     pub(crate) fn lost(mut self) -> (Vec<RemoteEvent>, Rooms) {
         self.book.lost(&self.server, &mut self.events);
-        for id in self.rooms.lose() {
-            let (how, reason) = (Departure::Lost, None);
+        for (id, by_will) in self.rooms.lose() {
+            let how = if by_will { Departure::Left } else { Departure::Lost };
+            let reason = None;
             self.tell_room(id, RoomEvent::Left { how, reason });
         }
         (self.events, self.rooms)
@@ -251,7 +257,7 @@ impl Client {
     /// The user has left the server. Answers what was still open.
     pub(crate) fn left(mut self, reason: Option<&Name>) -> Vec<RemoteEvent> {
         self.book.lost(&self.server, &mut self.events);
-        for id in self.rooms.lose() {
+        for (id, _) in self.rooms.lose() {
             let (how, reason) = (Departure::Left, reason.cloned());
             self.tell_room(id, RoomEvent::Left { how, reason });
         }
@@ -273,6 +279,7 @@ impl Client {
     pub(crate) fn quit(&mut self, now: Now, reason: &str, out: &mut Vec<u8>) {
         self.book.drop_unwritten(&self.server, &mut self.events);
         self.queue.clear();
+        self.questions.clear();
         self.leaving = true;
         if self.book.fence_is_due(now.at, false) {
             self.book.write_fence(now.at, out);
@@ -313,6 +320,11 @@ impl Client {
     fn is_me(&self, nick: &str) -> bool {
         self.isupport.casemapping.same(nick, &self.me)
     }
+}
+
+/// Whether a name can be anybody's: servers at their worst send anything.
+fn is_sane(name: &str) -> bool {
+    !name.is_empty() && !name.bytes().any(|b| b <= b' ' || b == 0x7f)
 }
 
 /// How long after a NAMES reply a missing MODE reply is waited for.

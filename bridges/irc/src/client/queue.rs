@@ -10,6 +10,8 @@ use crate::proto::line::Line;
 
 /// The most lines that wait.
 pub(super) const MOST_QUEUED: usize = 200;
+/// The most lines that wait because of what the server did.
+const MOST_PROVOKED: usize = 500;
 
 /// Something that waits to be written.
 pub(super) enum Queued {
@@ -40,6 +42,13 @@ impl Queue {
 
     pub(super) fn push(&mut self, item: Queued) {
         self.0.push_back(item);
+    }
+
+    /// Adds a line that the server has provoked, unless it provokes too many.
+    pub(super) fn push_provoked(&mut self, line: Line) {
+        if self.0.len() < MOST_PROVOKED {
+            self.0.push_back(Queued::Line(line));
+        }
     }
 
     /// Adds a channel to enter: to those that wait already, if nothing came between.
@@ -89,13 +98,22 @@ impl Bucket {
 
     /// Takes one token, if there is one.
     pub(super) fn take(&mut self, now: Instant) -> bool {
+        self.take_above(0.0, now)
+    }
+
+    /// Takes one token, if enough others are left for what the user may want next.
+    pub(super) fn take_spare(&mut self, now: Instant) -> bool {
+        self.take_above(self.reserve(), now)
+    }
+
+    fn take_above(&mut self, reserve: f64, now: Instant) -> bool {
         let Flood::Rate { burst, per_second } = self.flood else {
             return true;
         };
         let since = now.saturating_duration_since(self.filled).as_secs_f64();
         self.tokens = (self.tokens + since * per_second).min(f64::from(burst));
         self.filled = now;
-        if self.tokens >= 1.0 {
+        if self.tokens >= 1.0 + reserve {
             self.tokens -= 1.0;
             return true;
         }
@@ -104,11 +122,27 @@ impl Bucket {
 
     /// When the next token is there.
     pub(super) fn ready_at(&self) -> Instant {
+        self.above_at(0.0)
+    }
+
+    /// When the next token is there that can be spared.
+    pub(super) fn spare_at(&self) -> Instant {
+        self.above_at(self.reserve())
+    }
+
+    fn above_at(&self, reserve: f64) -> Instant {
         match self.flood {
-            Flood::Rate { per_second, .. } if self.tokens < 1.0 => {
-                self.filled + seconds((1.0 - self.tokens) / per_second)
+            Flood::Rate { per_second, .. } if self.tokens < 1.0 + reserve => {
+                self.filled + seconds((1.0 + reserve - self.tokens) / per_second)
             }
             _ => self.filled,
+        }
+    }
+
+    fn reserve(&self) -> f64 {
+        match self.flood {
+            Flood::Off => 0.0,
+            Flood::Rate { burst, .. } => f64::from(burst.saturating_mul(3) / 8),
         }
     }
 
@@ -155,6 +189,8 @@ mod tests {
         assert!(next > start + Duration::from_millis(1999) && next < start + Duration::from_millis(2100));
         assert!(bucket.take(next) && !bucket.take(next));
         assert!(bucket.is_tight(next) && !bucket.is_tight(next + Duration::from_secs(10)));
+        let later = bucket.spare_at();
+        assert!(!bucket.take_spare(later - Duration::from_millis(10)) && bucket.take_spare(later));
         let mut open = Bucket::new(Flood::Off, start);
         assert!((0..1000).all(|_| open.take(start)));
     }

@@ -62,6 +62,8 @@ pub(super) struct Registration {
     requests: usize,
     /// Which mechanism is being tried, and whether it succeeded.
     mechanism: Option<Mechanism>,
+    /// Whether the credentials of the mechanism are still to be shown: once.
+    asked_for_proof: bool,
     logged_in: bool,
     welcomed: bool,
     /// When to ask whether the server is ready.
@@ -87,6 +89,7 @@ impl Registration {
             mechanisms: String::new(),
             requests: 0,
             mechanism: None,
+            asked_for_proof: false,
             logged_in: false,
             welcomed: false,
             ask_at: None,
@@ -150,7 +153,7 @@ impl Client {
         match (message.command, numeric) {
             ("CAP", _) => self.on_cap(message),
             ("AUTHENTICATE", _) => {
-                if message.param(0) == "+" && registration.mechanism.is_some() && !registration.logged_in {
+                if message.param(0) == "+" && std::mem::take(&mut registration.asked_for_proof) {
                     let payload = registration.payload();
                     self.urgent.extend(payload);
                 }
@@ -288,6 +291,7 @@ impl Client {
         match registration.next_mechanism() {
             Some(mechanism) => {
                 registration.mechanism = Some(mechanism);
+                registration.asked_for_proof = true;
                 self.urgent
                     .push(Line::command("AUTHENTICATE").arg(mechanism.name()));
             }
@@ -375,7 +379,7 @@ impl Client {
                 offer.read_offer(message.last());
                 let wanted = offer.wanted(false).without(self.caps);
                 if !wanted.is_empty() {
-                    self.queue.push(super::queue::Queued::Line(request(wanted)));
+                    self.questions.push_provoked(request(wanted));
                 }
             }
             "ACK" => self.caps.read_ack(message.last()),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use viaduct_bridge::{Name, RemoteEvent, RoomId, Secret};
+use viaduct_bridge::{Name, RoomId, Secret};
 
 use crate::proto::casemap::Casemapping;
 use crate::proto::modes::ChannelModes;
@@ -34,6 +34,10 @@ pub(super) struct Room {
     pub(super) awaited: bool,
     /// Whether the user was in when the connection was lost.
     pub(super) lost: bool,
+    /// PART waits or was sent.
+    pub(super) leaving: bool,
+    /// To be entered again once it is left.
+    pub(super) then_join: bool,
 }
 
 impl Room {
@@ -45,6 +49,8 @@ impl Room {
             state: State::Wanted,
             awaited: false,
             lost: false,
+            leaving: false,
+            then_join: false,
         }
     }
 
@@ -57,9 +63,9 @@ impl Room {
     }
 
     /// What waits until the room has been described.
-    pub(super) fn holds(&mut self) -> Option<&mut Vec<RemoteEvent>> {
+    pub(super) fn holds(&mut self) -> Option<&mut Snapshot> {
         match &mut self.state {
-            State::Collecting(snapshot) => Some(&mut snapshot.held),
+            State::Collecting(snapshot) => Some(snapshot),
             _ => None,
         }
     }
@@ -130,16 +136,23 @@ impl Rooms {
             .min()
     }
 
-    /// The connection is gone. All rooms are to be entered again; gives those that the user was in.
-    pub(super) fn lose(&mut self) -> Vec<RoomId> {
-        let mut left = Vec::new();
-        for room in self.all.values_mut() {
-            if room.is_in() {
-                left.push(room.id.clone());
+    /// The connection is gone. All rooms are to be entered again; gives those that the user was in, and whether they
+    /// were leaving it.
+    pub(super) fn lose(&mut self) -> Vec<(RoomId, bool)> {
+        let (mut left, mut gone) = (Vec::new(), Vec::new());
+        for (folded, room) in &mut self.all {
+            if room.is_in() || room.leaving {
+                left.push((room.id.clone(), room.leaving));
                 room.lost = true;
             }
             room.state = State::Wanted;
             room.modes = ChannelModes::default();
+            if std::mem::take(&mut room.leaving) && !std::mem::take(&mut room.then_join) {
+                gone.push(folded.clone());
+            }
+        }
+        for folded in gone {
+            self.all.remove(&folded);
         }
         self.collecting = 0;
         self.unwanted.clear();

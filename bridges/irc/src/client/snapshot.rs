@@ -9,7 +9,7 @@ use viaduct_bridge::{Member, Name, Rank, RemoteEvent, RoomEvent, RoomFlags, Time
 use crate::proto::casemap::Casemapping;
 use crate::proto::isupport::Isupport;
 
-use super::MODES_PATIENCE;
+use super::{MODES_PATIENCE, is_sane};
 
 /// How long the next part of the answers is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,7 +24,7 @@ pub(super) struct Snapshot {
     modes_done: bool,
     deadline: Instant,
     /// What was said meanwhile: nothing comes before [`RoomEvent::Joined`].
-    pub(super) held: Vec<RemoteEvent>,
+    held: Vec<RemoteEvent>,
 }
 
 impl Snapshot {
@@ -41,6 +41,17 @@ impl Snapshot {
 
     pub(super) fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    /// How many people are in it so far.
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Keeps something that was said meanwhile. True if no more can be kept.
+    pub(super) fn hold(&mut self, event: RemoteEvent) -> bool {
+        self.held.push(event);
+        self.held.len() >= MOST_HELD
     }
 
     /// Whether all answers are there, or the rest is not worth waiting for.
@@ -61,7 +72,7 @@ impl Snapshot {
                 rest = &rest[sign.len_utf8()..];
             }
             let nick = rest.split('!').next().unwrap_or(rest);
-            if !nick.is_empty() {
+            if is_sane(nick) {
                 self.members.push(member(nick, rank, isupport.casemapping));
             }
         }

@@ -287,6 +287,14 @@ impl Client {
         while out.len() < MOST_BYTES && !self.queue.is_empty() && self.pace.take(now.at) {
             self.transmit_one(now, now.at, out);
         }
+        while out.len() < MOST_BYTES
+            && self.queue.is_empty()
+            && let Some(Queued::Line(question)) = self.questions.front_mut()
+            && self.pace.take_spare(now.at)
+        {
+            question.write(out);
+            self.questions.pop();
+        }
     }
 
     fn transmit_one(&mut self, now: Now, at: Instant, out: &mut Vec<u8>) {

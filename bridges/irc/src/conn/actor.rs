@@ -66,8 +66,12 @@ impl Actor {
             {
                 self.stay_connected(nick).await;
             } else if let Some(command) = self.inbox.pop() {
-                let words = format!("You are not connected to {}.", self.server);
-                let events = self.answer(command, &Failure::NotLoggedIn { reason: words });
+                let events = if self.inbox.closing().is_some() {
+                    unsent(&command).into_iter().collect()
+                } else {
+                    let reason = format!("You are not connected to {}.", self.server);
+                    self.answer(command, &Failure::NotLoggedIn { reason })
+                };
                 self.tell(events).await;
             } else if self.inbox.retire() {
                 return;
@@ -83,7 +87,7 @@ impl Actor {
         let mut was_online = false;
         loop {
             self.tell_server(ServerEvent::Connecting).await;
-            let f = self.attempt(&mut nick); println!("attempt {}", std::mem::size_of_val(&f)); let attempt = Box::pin(f).await;
+            let attempt = Box::pin(self.attempt(&mut nick)).await;
             let reason = match attempt {
                 Attempt::Left => {
                     self.tell_server(ServerEvent::Closed).await;
@@ -373,6 +377,15 @@ impl Actor {
             () = self.inbox.closed_for(LAST_EVENTS) => {}
         }
     }
+}
+
+/// The answer to a command that is not done any more because the session is closed. Rooms stay as they are: this is
+/// not their end.
+fn unsent(command: &Command) -> Option<RemoteEvent> {
+    let outcome = Outcome::Failed(Failure::transient(
+        "The gateway closed the connection before this was sent.",
+    ));
+    command.txn().map(|txn| RemoteEvent::Outcome { txn, outcome })
 }
 
 /// Whether trying again as it is would be no use.

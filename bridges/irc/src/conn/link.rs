@@ -21,6 +21,8 @@ use crate::proto::message::MAX_INPUT;
 const CHUNK: usize = 16 * 1024;
 /// How much may wait to be processed before reading stops.
 const MOST_INPUT: usize = 256 * 1024;
+/// How much may wait to be written before reading stops.
+const MOST_OUTPUT: usize = 512 * 1024;
 /// Buffers below this size are kept while idle.
 const SMALL: usize = 256;
 
@@ -108,7 +110,8 @@ impl Link {
         if (self.has_output() || self.unflushed) && self.poll_drain(cx)?.is_ready() {
             return Poll::Ready(Ok(Turn::Written));
         }
-        if self.is_full() {
+        // A server that sends PING after PING and reads no PONG must not fill the memory.
+        if self.is_full() || self.backlog() >= MOST_OUTPUT {
             return Poll::Pending;
         }
         self.shrink();

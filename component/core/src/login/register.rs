@@ -352,11 +352,10 @@ impl Login {
 
 /// Whether a request to change the password (XEP-0077 §3.3) lacks one of its two parts.
 fn is_half_a_password_change(query: &minidom::Element) -> bool {
-    let given = |name: &str| query.has_child(name, ns::REGISTER);
-    let others = query
-        .children()
-        .any(|child| !["username", "password"].contains(&child.name()));
-    !others && !(given("username") && given("password"))
+    let parts = ["username", "password"];
+    let others = query.children().any(|child| !parts.contains(&child.name()));
+    let whole = parts.iter().all(|part| query.has_child(part, ns::REGISTER));
+    !others && !whole
 }
 
 /// A bridge's form as a data form.

@@ -289,15 +289,18 @@ impl Login {
         };
         let here =
             room.joined(resource).is_some() || room.waiting.iter().any(|w| w.resource.as_str() == resource);
-        if !here {
+        if here {
+            if !room.leave(&self.ctx, resource, words.clone(), out) {
+                return;
+            }
+        } else if !room.is_unused() || room.place == Place::Outside {
             return;
         }
-        if room.leave(&self.ctx, resource, words.clone(), out) {
-            if let Some(command) = room.depart(words) {
-                self.submit(command, out);
-            }
-            self.release(&id.server, out);
+        // Not here, and nobody else: the client was lost and awaited, and now its server says that it is gone.
+        if let Some(command) = room.depart(words) {
+            self.submit(command, out);
         }
+        self.release(&id.server, out);
     }
 
     /// What we sent came back: the client is gone (XEP-0045 §18.1.2).

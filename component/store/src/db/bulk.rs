@@ -62,6 +62,10 @@ impl Load {
         self.values.is_empty()
     }
 
+    pub(crate) fn rows(&self) -> u64 {
+        (self.values.len() / self.width()) as u64
+    }
+
     /// The values, row after row.
     pub(crate) fn values(&self) -> &[Value] {
         &self.values

@@ -62,6 +62,29 @@ impl Reader {
     }
 }
 
+/// Which part of a transaction some statements are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Span {
+    /// All of it.
+    Whole,
+    /// Its beginning.
+    Begin,
+    /// Neither its beginning nor its end.
+    Middle,
+    /// Its end.
+    End,
+}
+
+impl Span {
+    fn begins(self) -> bool {
+        matches!(self, Self::Whole | Self::Begin)
+    }
+
+    fn commits(self) -> bool {
+        matches!(self, Self::Whole | Self::End)
+    }
+}
+
 /// The connection that writes.
 #[derive(Debug)]
 pub(crate) enum Conn {
@@ -120,54 +143,48 @@ impl Conn {
         Ok(rows)
     }
 
-    /// Runs statements one after the other, each over many rows of input.
-    pub(crate) async fn run(&mut self, loads: &[Load]) -> Result<(), sqlx::Error> {
+    /// Runs statements one after the other, each over many rows of input, in a transaction that begins and ends as
+    /// asked. `committing` becomes true before the database is told to commit.
+    pub(crate) async fn run(
+        &mut self,
+        loads: &[&Load],
+        span: Span,
+        committing: &mut bool,
+    ) -> Result<(), sqlx::Error> {
         match self {
-            Self::Sqlite(conn) => sqlite::run(conn, loads).await,
+            Self::Sqlite(conn) => {
+                *committing |= span.commits();
+                sqlite::run(conn, loads, span).await
+            }
             Self::Postgres(conn) => {
+                if span.begins() {
+                    conn.execute("BEGIN").await?;
+                }
                 for load in loads.iter().filter(|load| !load.is_empty()) {
                     let query = sqlx::query_with(postgres::text(load.bulk), postgres::columns(load)?);
                     conn.execute(query).await?;
+                }
+                if span.commits() {
+                    *committing = true;
+                    conn.execute("COMMIT").await?;
                 }
                 Ok(())
             }
         }
     }
 
-    /// Begins a transaction with one statement and says how many rows it changed.
-    pub(crate) async fn begin(&mut self, sql: &'static str, values: &[Value]) -> Result<u64, sqlx::Error> {
-        match self {
-            // At once with the lock for writing, so that nothing later in it can be refused for want of it.
-            Self::Sqlite(conn) => {
-                conn.execute("BEGIN IMMEDIATE").await?;
-            }
-            Self::Postgres(conn) => {
-                conn.execute("BEGIN").await?;
-            }
-        }
-        self.execute(sql, values).await
-    }
-
-    /// Commits what was begun.
-    pub(crate) async fn commit(&mut self) -> Result<(), sqlx::Error> {
-        self.simple("COMMIT").await
-    }
-
     /// Undoes what was begun, if anything was.
     pub(crate) async fn rollback(&mut self) -> Result<(), sqlx::Error> {
-        match self.simple("ROLLBACK").await {
+        let outcome = match self {
+            Self::Sqlite(conn) => conn.execute("ROLLBACK").await.map(drop),
+            Self::Postgres(conn) => conn.execute("ROLLBACK").await.map(drop),
+        };
+        match outcome {
             // SQLite has undone it by itself after some errors, and then says that there is nothing to undo.
             Err(sqlx::Error::Database(error)) if error.message().contains("no transaction is active") => {
                 Ok(())
             }
             outcome => outcome,
-        }
-    }
-
-    async fn simple(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Sqlite(conn) => conn.execute(sql).await.map(drop),
-            Self::Postgres(conn) => conn.execute(sql).await.map(drop),
         }
     }
 

@@ -11,7 +11,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Executor as _, SqliteConnection, SqlitePool};
 
-use super::{Bulk, Load, Value};
+use super::{Bulk, Load, Span, Value};
 use crate::config::{StoreConfig, Synchronous};
 use crate::error::StoreError;
 
@@ -69,7 +69,21 @@ pub(crate) async fn connect_writer(options: &SqliteConnectOptions) -> Result<Sql
         .clone()
         .thread_name(|_| "store-writer".to_owned())
         .pragma("cache_size", "-4000")
+        // In 4 KiB pages: the checkpointer comes long before.
+        .pragma("wal_autocheckpoint", "16384")
         .statement_cache_capacity(200)
+        .connect()
+        .await
+}
+
+/// Opens the connection that moves what was committed from the log into the database.
+pub(crate) async fn connect_checkpointer(
+    options: &SqliteConnectOptions,
+) -> Result<SqliteConnection, sqlx::Error> {
+    options
+        .clone()
+        .thread_name(|_| "store-checkpoint".to_owned())
+        .pragma("cache_size", "-100")
         .connect()
         .await
 }
@@ -148,35 +162,55 @@ pub(crate) fn statements(load: &Load) -> Result<Vec<(AssertSqlSafe<String>, Sqli
     Ok(out)
 }
 
-/// Runs statements one after the other, the small ones together.
-pub(crate) async fn run(conn: &mut SqliteConnection, loads: &[Load]) -> Result<(), sqlx::Error> {
-    let mut together = String::new();
-    let mut arguments = SqliteArguments::default();
+/// Runs statements one after the other, the small ones together with what begins and ends the transaction.
+pub(crate) async fn run(conn: &mut SqliteConnection, loads: &[&Load], span: Span) -> Result<(), sqlx::Error> {
+    let mut together = Together::default();
+    if span.begins() {
+        // At once with the lock for writing, so that nothing later can be refused for want of it.
+        together.add("BEGIN IMMEDIATE");
+    }
     for load in loads.iter().filter(|load| !load.is_empty()) {
-        let width = load.width();
-        let rows = load.values().len() / width;
+        let rows = load.values().len() / load.width();
         if rows > SMALL {
-            if !together.is_empty() {
-                let sql = AssertSqlSafe(std::mem::take(&mut together));
-                conn.execute(sqlx::query_with(sql, std::mem::take(&mut arguments)))
-                    .await?;
-            }
+            together.run(conn).await?;
             for (sql, arguments) in statements(load)? {
                 conn.execute(sqlx::query_with(sql, arguments)).await?;
             }
-            continue;
+        } else {
+            let size = size_for(rows);
+            together.add(&text(load.bulk, size));
+            add(&mut together.arguments, load.values())?;
+            pad(&mut together.arguments, (size - rows) * load.width())?;
         }
-        let size = size_for(rows);
-        if !together.is_empty() {
-            together.push(';');
+    }
+    if span.commits() {
+        together.add("COMMIT");
+    }
+    together.run(conn).await
+}
+
+/// Statements that go to SQLite's thread together.
+#[derive(Default)]
+struct Together {
+    sql: String,
+    arguments: SqliteArguments,
+}
+
+impl Together {
+    fn add(&mut self, statement: &str) {
+        if !self.sql.is_empty() {
+            self.sql.push(';');
         }
-        together.push_str(&text(load.bulk, size));
-        add(&mut arguments, load.values())?;
-        pad(&mut arguments, size * width - load.values().len())?;
+        self.sql.push_str(statement);
     }
-    if !together.is_empty() {
-        conn.execute(sqlx::query_with(AssertSqlSafe(together), arguments))
-            .await?;
+
+    async fn run(&mut self, conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        if self.sql.is_empty() {
+            return Ok(());
+        }
+        let Self { sql, arguments } = std::mem::take(self);
+        conn.execute(sqlx::query_with(AssertSqlSafe(sql), arguments))
+            .await
+            .map(drop)
     }
-    Ok(())
 }

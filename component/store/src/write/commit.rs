@@ -2,10 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use sqlx::error::ErrorKind;
+
 use super::intern::Interner;
 use super::plan::Plan;
-use super::statements::{ALL_ERASED, BEGIN, EPOCH, ERASABLE, ERASE, UNSEEN, VIEWS};
-use crate::db::{Conn, Load};
+use super::statements::{ALL_ERASED, EPOCH, ERASABLE, ERASE, HOLD, UNSEEN, VIEWS};
+use crate::db::{Conn, Load, Span};
 use crate::error::{Fault, fault, in_words};
 
 /// How many messages are erased with one commit.
@@ -62,21 +64,30 @@ pub(crate) async fn run(
     let mut gone = HashSet::new();
     let mut committing = false;
     match attempt(conn, plan, standing, &mut gone, &mut committing).await {
-        Ok(Some(next)) => {
+        Ok(next) => {
             interner.forget(&gone);
             Ok(Committed::Yes(next))
-        }
-        Ok(None) => {
-            undo(conn).await;
-            Ok(Committed::Superseded)
         }
         Err(error) => {
             if fault(&error) != Fault::Lost {
                 undo(conn).await;
             }
+            if is_superseded(&error) {
+                return Ok(Committed::Superseded);
+            }
             Err(Broken { error, committing })
         }
     }
+}
+
+/// Whether it is the statement at the beginning that failed.
+fn is_superseded(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else {
+        return false;
+    };
+    error.kind() == ErrorKind::NotNullViolation
+        && error.message().contains("epoch")
+        && error.message().contains("batch")
 }
 
 async fn undo(conn: &mut Conn) {
@@ -94,28 +105,27 @@ async fn attempt(
     standing: Standing,
     gone: &mut HashSet<i64>,
     committing: &mut bool,
-) -> Result<Option<Standing>, sqlx::Error> {
+) -> Result<Standing, sqlx::Error> {
     let mut next = Standing {
         batch: standing.batch + 1,
         highest: standing.highest.max(plan.highest),
         erasing: standing.erasing || plan.erases,
         ..standing
     };
-    let values = [next.batch.into(), next.highest.into(), next.epoch.into()];
-    if conn.begin(BEGIN, &values).await? != 1 {
-        return Ok(None);
-    }
-    conn.run(&plan.loads).await?;
+    let mut hold = Load::new(&HOLD);
+    hold.push([next.epoch.into(), next.batch.into(), next.highest.into()]);
+    let loads: Vec<&Load> = std::iter::once(&hold).chain(&plan.loads).collect();
     if next.erasing {
-        next.erasing = erase(conn, gone).await?;
+        conn.run(&loads, Span::Begin, committing).await?;
+        next.erasing = erase(conn, gone, committing).await?;
+    } else {
+        conn.run(&loads, Span::Whole, committing).await?;
     }
-    *committing = true;
-    conn.commit().await?;
-    Ok(Some(next))
+    Ok(next)
 }
 
-/// Erases some of what is to go, and says whether there is more.
-async fn erase(conn: &mut Conn, gone: &mut HashSet<i64>) -> Result<bool, sqlx::Error> {
+/// Erases some of what is to go, commits, and says whether there is more.
+async fn erase(conn: &mut Conn, gone: &mut HashSet<i64>, committing: &mut bool) -> Result<bool, sqlx::Error> {
     let rows = conn.fetch(ERASABLE, &[ERASE_AT_ONCE.into()]).await?;
     let mut less: HashMap<i64, i64> = HashMap::new();
     let mut upto: HashMap<i64, i64> = HashMap::new();
@@ -123,8 +133,8 @@ async fn erase(conn: &mut Conn, gone: &mut HashSet<i64>) -> Result<bool, sqlx::E
         upto.insert(row.int(0)?, row.int(1)?);
         *less.entry(row.int(2)?).or_default() -= 1;
     }
-    let mut views = Load::new(&VIEWS);
     let unseen = Load::of(&UNSEEN, less.keys().copied());
+    let mut views = Load::new(&VIEWS);
     for (said, less) in less {
         views.push([said.into(), less.into()]);
     }
@@ -132,7 +142,7 @@ async fn erase(conn: &mut Conn, gone: &mut HashSet<i64>) -> Result<bool, sqlx::E
     for (portal, upto) in upto {
         messages.push([portal.into(), upto.into()]);
     }
-    conn.run(&[views, messages]).await?;
+    conn.run(&[&views, &messages], Span::Middle, committing).await?;
     for row in conn.fetch_bulk(&unseen).await? {
         gone.insert(row.int(0)?);
     }
@@ -140,5 +150,6 @@ async fn erase(conn: &mut Conn, gone: &mut HashSet<i64>) -> Result<bool, sqlx::E
     if !more {
         conn.execute(ALL_ERASED, &[]).await?;
     }
+    conn.run(&[], Span::End, committing).await?;
     Ok(more)
 }

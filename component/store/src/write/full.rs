@@ -65,6 +65,7 @@ async fn a_full_disk_is_reported_and_survived() {
         key: SealingKey::load_or_create(&config.key_file).expect("a key"),
         notes: Arc::clone(&notes),
         requests,
+        checkpointer: None,
         troubled: false,
     };
     let writer = tokio::spawn(writer.work());

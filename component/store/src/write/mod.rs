@@ -4,6 +4,7 @@
 //! plans the statements ([`plan`]) and runs them in one transaction ([`commit`]). So a commit is shared by all who wait,
 //! there is no timer, and a single message on a quiet day is committed at once.
 
+mod checkpoint;
 mod commit;
 mod intern;
 mod plan;
@@ -12,6 +13,7 @@ mod segment;
 pub(crate) mod statements;
 mod task;
 
+pub(crate) use checkpoint::Checkpointer;
 pub(crate) use commit::{Standing, standing};
 pub(crate) use intern::Interner;
 pub(crate) use queue::Queue;

@@ -58,6 +58,11 @@ impl Plan {
         self.loads.iter().all(Load::is_empty)
     }
 
+    /// How many rows of input there are.
+    pub(crate) fn rows(&self) -> u64 {
+        self.loads.iter().map(Load::rows).sum()
+    }
+
     /// Adds what was noted.
     pub(crate) fn notes(&mut self, notes: &[(Name, Name)]) {
         let mut load = Load::new(&NOTES);

@@ -6,20 +6,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot};
 use viaduct_core::records::Write;
 
 use crate::error::CommitError;
 
-/// How many requests wait at most, beside those that are being committed.
-const CAPACITY: usize = 1024;
+/// How many writes wait at most, those that are being committed among them.
+const CAPACITY: u32 = 16_384;
 
 /// What one caller wants committed together.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) writes: Vec<Write>,
     pub(crate) lane: Option<Arc<AtomicBool>>,
-    pub(crate) done: oneshot::Sender<Result<(), CommitError>>,
+    done: oneshot::Sender<Result<(), CommitError>>,
+    /// Its share of the queue.
+    _room: OwnedSemaphorePermit,
 }
 
 impl Request {
@@ -62,21 +64,25 @@ impl Future for CommitTicket {
 #[derive(Debug)]
 pub struct QueueFull(pub Vec<Write>);
 
-/// The way to the writer.
+/// The way to the writer. What bounds it is the number of writes, not of requests.
 #[derive(Clone, Debug)]
-pub(crate) struct Queue(mpsc::Sender<Request>);
+pub(crate) struct Queue {
+    sender: mpsc::Sender<Request>,
+    room: Arc<Semaphore>,
+}
 
 impl Queue {
     pub(crate) fn new() -> (Self, mpsc::Receiver<Request>) {
-        let (sender, receiver) = mpsc::channel(CAPACITY);
-        (Self(sender), receiver)
+        // Every request takes room for at least one write, so there can be no more of them.
+        let (sender, receiver) = mpsc::channel(CAPACITY as usize);
+        let room = Arc::new(Semaphore::new(CAPACITY as usize));
+        (Self { sender, room }, receiver)
     }
 
     pub(crate) async fn write(&self, writes: Vec<Write>, lane: Option<Arc<AtomicBool>>) -> CommitTicket {
-        let (done, ticket) = oneshot::channel();
-        // If the writer is gone, the sender goes with the request, and the ticket says that the store is closed.
-        let _ = self.0.send(Request { writes, lane, done }).await;
-        CommitTicket(ticket)
+        let room = Arc::clone(&self.room).acquire_many_owned(room_for(&writes)).await;
+        let room = room.expect("the semaphore is never closed");
+        self.hand_in(writes, lane, room)
     }
 
     pub(crate) fn try_write(
@@ -84,12 +90,35 @@ impl Queue {
         writes: Vec<Write>,
         lane: Option<Arc<AtomicBool>>,
     ) -> Result<CommitTicket, QueueFull> {
-        let (done, ticket) = oneshot::channel();
-        match self.0.try_send(Request { writes, lane, done }) {
-            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(CommitTicket(ticket)),
-            Err(mpsc::error::TrySendError::Full(request)) => Err(QueueFull(request.writes)),
+        match Arc::clone(&self.room).try_acquire_many_owned(room_for(&writes)) {
+            Ok(room) => Ok(self.hand_in(writes, lane, room)),
+            Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => Err(QueueFull(writes)),
         }
     }
+
+    fn hand_in(
+        &self,
+        writes: Vec<Write>,
+        lane: Option<Arc<AtomicBool>>,
+        room: OwnedSemaphorePermit,
+    ) -> CommitTicket {
+        let (done, ticket) = oneshot::channel();
+        let request = Request {
+            writes,
+            lane,
+            done,
+            _room: room,
+        };
+        // It fails only if the writer is gone. Then `done` goes with the request, and the ticket says that the store is
+        // closed.
+        let _ = self.sender.try_send(request);
+        CommitTicket(ticket)
+    }
+}
+
+/// A request that is larger than the queue is let in when it is alone.
+fn room_for(writes: &[Write]) -> u32 {
+    u32::try_from(writes.len()).unwrap_or(CAPACITY).clamp(1, CAPACITY)
 }
 
 /// The writes of one actor. They are committed in the order in which they are handed in; when one fails, all later ones

@@ -201,9 +201,14 @@ pub(crate) const NOTES: Bulk = Bulk {
            ON CONFLICT (key) DO UPDATE SET value = excluded.value",
 };
 
-/// Every commit asks whether this opening still has the database. The row is written, so that in PostgreSQL a
-/// successor waits for the commit.
-pub(crate) const BEGIN: &str = "UPDATE epoch SET batch = $1, highest = $2 WHERE id = 1 AND epoch = $3";
+/// Begins every transaction: asks whether this opening still has the database. If it has not, `batch` becomes NULL, which
+/// it cannot, and the transaction fails by itself. The row is written, so that in PostgreSQL a successor waits for the
+/// commit.
+pub(crate) const HOLD: Bulk = Bulk {
+    columns: &[("epoch", Int), ("batch", Int), ("highest", Int)],
+    then: "UPDATE epoch SET batch = CASE WHEN epoch.epoch = r.epoch THEN r.batch END, highest = r.highest \
+           FROM r WHERE epoch.id = 1",
+};
 
 /// What the database says about its last opening: which it was, its last commit, the highest id that was ever written,
 /// and whether something is still to be erased.

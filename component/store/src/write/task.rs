@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 use viaduct_bridge::Name;
 
+use super::checkpoint::Checkpointer;
 use super::commit::{self, Broken, Committed, Standing};
 use super::intern::Interner;
 use super::plan::Plan;
@@ -33,6 +34,8 @@ pub(crate) struct Writer {
     pub(crate) key: SealingKey,
     pub(crate) notes: Arc<Notes>,
     pub(crate) requests: mpsc::Receiver<Request>,
+    /// Where the database does not do it by itself.
+    pub(crate) checkpointer: Option<Checkpointer>,
     /// Set after a failure: what nobody waits for is left until somebody writes again.
     pub(crate) troubled: bool,
 }
@@ -59,6 +62,9 @@ impl Writer {
             if !requests.is_empty() || (self.standing.erasing && !self.troubled) {
                 self.commit(requests).await;
             }
+        }
+        if let Some(checkpointer) = self.checkpointer.take() {
+            checkpointer.stop().await;
         }
         if let Some(conn) = self.conn.take()
             && let Err(error) = conn.close().await
@@ -139,6 +145,9 @@ impl Writer {
             Ok(Committed::Yes(standing)) => {
                 self.standing = standing;
                 self.troubled = false;
+                if let Some(checkpointer) = &mut self.checkpointer {
+                    checkpointer.committed(&plan);
+                }
                 return Ok(());
             }
             Ok(Committed::Superseded) => CommitError::Superseded,

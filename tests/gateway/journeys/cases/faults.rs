@@ -106,3 +106,14 @@ pub(super) async fn archive(client: &Client, room: &str, page: usize) -> Result<
         );
     }
 }
+
+/// The resident memory of the gateway in KiB.
+pub(super) fn memory(t: &Ctx) -> Result<u64> {
+    let pid = t.world().gateway().process().pid().context("the gateway runs")?;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("it has memory")?;
+    Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
+}

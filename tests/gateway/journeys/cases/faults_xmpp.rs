@@ -3,7 +3,7 @@
 use viaduct_gateway_tests::prelude::*;
 use viaduct_test_support::patience::patience;
 
-use super::faults::{archive, bodies_of, in_order_and_once, same};
+use super::faults::{archive, bodies_of, in_order_and_once, memory, same};
 
 pub(crate) const CASES: &[Case] = &[
     case!(the_xmpp_server_is_killed_while_irc_talks)
@@ -227,17 +227,6 @@ async fn the_xmpp_server_is_frozen_while_irc_floods(t: Ctx) -> Result<()> {
     phone.say(&room, "wet").await?;
     alice.expect_message(&nick, &channel, "wet").await?;
     other.talk().await
-}
-
-/// The resident memory of the gateway in KiB.
-fn memory(t: &Ctx) -> Result<u64> {
-    let pid = t.world().gateway().process().pid().context("the gateway runs")?;
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("it has memory")?;
-    Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
 }
 
 async fn a_link_that_is_cut_again_and_again_loses_nothing(t: Ctx) -> Result<()> {

@@ -12,6 +12,7 @@ use super::irc_connection_script::{let_in, own_ip, polite, refusal, register, se
 pub(crate) const CASES: &[Case] = &[
     case!(sasl_before_the_first_join),
     case!(sasl_failure_in_words),
+    case!(all_useful_capabilities_are_asked_for),
     case!(an_account_goes_to_its_own_server_only),
     case!(the_password_of_a_server)
         .own_world_with(with_password)
@@ -103,6 +104,62 @@ async fn sasl_before_the_first_join(t: Ctx) -> Result<()> {
     // The JOIN is for let_in, which need not be in the notes.
     let known: Vec<usize> = order.into_iter().flatten().collect();
     ensure!(known.len() >= 3 && known.is_sorted(), "{seen:?}");
+    Ok(())
+}
+
+async fn all_useful_capabilities_are_asked_for(t: Ctx) -> Result<()> {
+    let server = t.scripted().await?;
+    let caps = [
+        "account-notify",
+        "account-tag",
+        "away-notify",
+        "batch",
+        "cap-notify",
+        "chghost",
+        "echo-message",
+        "extended-join",
+        "invite-notify",
+        "labeled-response",
+        "message-tags",
+        "multi-prefix",
+        "server-time",
+        "setname",
+        "userhost-in-names",
+    ];
+    // And some that are of no use, or would change the protocol.
+    let offered: Vec<&str> = caps
+        .iter()
+        .copied()
+        .chain(["tls", "sts=port=1", "znc.in/playback", "sasl"])
+        .collect();
+    let (phone, nick, channel) = (t.client("phone").await?, t.nick("bob"), t.channel());
+    let asked = Seen::default();
+    let pen = asked.clone();
+    let script = async {
+        let session = server.accept().await?;
+        session.respond_and_pong(move |line| {
+            if line.is("CAP", &["REQ"]) {
+                let names = line.last().split(' ').map(str::to_owned);
+                pen.lock().expect("no holder of this lock panics").extend(names);
+                return Some(vec![format!(":irc.test CAP * ACK :{}", line.last())]);
+            }
+            polite(line)
+        });
+        let nick = session
+            .welcome(&Welcome {
+                caps: &offered,
+                ..Welcome::default()
+            })
+            .await?;
+        session.let_in(&nick, &channel, &["@alice!a@h"]).await?;
+        anyhow::Ok(session)
+    };
+    let room = server.room(&channel);
+    let (_session, joined) = tokio::try_join!(script, phone.join(&room, &nick))?;
+    ensure!(joined.nicks() == ["alice"], "{:?}", joined.nicks());
+    let mut asked = asked.lock().expect("no holder of this lock panics").clone();
+    asked.sort();
+    ensure!(asked == caps, "{asked:?}");
     Ok(())
 }
 

@@ -107,8 +107,7 @@ async fn what_happens_meanwhile_waits(t: Ctx) -> Result<()> {
     let room = server.room(&channel);
     let phone = t.client("phone").await?;
     let script = async {
-        let session = server.accept().await?;
-        let nick = session.welcome(&Welcome::default()).await?;
+        let session = greet(&server, &Welcome::default(), &nick).await?;
         session.expect_command("JOIN", &[&channel]).await?;
         for line in [
             format!(":{nick}!u@h JOIN {channel}"),
@@ -315,8 +314,7 @@ async fn thousands_of_members_are_shown_in_time(t: Ctx) -> Result<()> {
     text += &format!(":irc.test 366 {nick} {channel} :End of /NAMES list.\r\n");
 
     let script = async {
-        let session = server.accept().await?;
-        let nick = session.welcome(&Welcome::default()).await?;
+        let session = greet(&server, &Welcome::default(), &nick).await?;
         answer_modes(&session, &nick, "+n");
         session.expect_command("JOIN", &[&channel]).await?;
         session.send_bytes(text.as_bytes()).await?;

@@ -121,8 +121,7 @@ async fn refused_by_numeric(t: &Ctx, numeric: &str, words: &str, condition: &str
     let room = server.room(&channel);
     let phone = t.client("phone").await?;
     let script = async {
-        let session = server.accept().await?;
-        let nick = session.welcome(&Welcome::default()).await?;
+        let session = greet(&server, &Welcome::default(), &nick).await?;
         session.expect_command("JOIN", &[&channel]).await?;
         session
             .send(format!(":irc.test {numeric} {nick} {channel} :{words}"))

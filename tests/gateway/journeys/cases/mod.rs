@@ -12,11 +12,14 @@ mod discovery;
 mod discovery_typed;
 mod faults;
 mod faults_gateway;
+mod faults_overload;
+mod faults_store;
 mod faults_xmpp;
 mod history;
 mod hostile_dice;
 mod hostile_irc;
 mod hostile_stanzas;
+mod hostile_words;
 mod hostile_xml;
 mod irc_connection_fence;
 mod irc_connection_life;
@@ -93,6 +96,8 @@ pub(crate) const ALL: &[&[Case]] = &[
     subject::CASES,
     worlds::CASES,
     faults_gateway::CASES,
+    faults_overload::CASES,
+    faults_store::CASES,
     faults_xmpp::CASES,
     hostile_irc::CASES,
     hostile_xml::CASES,

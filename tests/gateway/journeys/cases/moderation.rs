@@ -8,6 +8,7 @@ use super::stage::{
 
 pub(crate) const CASES: &[Case] = &[
     case!(who_is_no_moderator_moderates_nothing).rows("M73"),
+    case!(half_operators_change_no_affiliations).rows("M73"),
     case!(a_kick_happens_on_the_network_first).rows("M74"),
     case!(a_kicked_client_is_told_by_whom_and_why).rows("M74 M76"),
     case!(some_kicks_are_not_possible).rows("M75"),
@@ -42,6 +43,29 @@ async fn who_is_no_moderator_moderates_nothing(t: Ctx) -> Result<()> {
         }
     }
     untouched(&s).await
+}
+
+async fn half_operators_change_no_affiliations(t: Ctx) -> Result<()> {
+    let s = Script::set(&t, &["@alice", "carol"]).await?;
+    s.line("alice", "MODE", &format!("+h {}", s.nick)).await?;
+    s.flush().await?;
+    let carol = s.server.person("carol");
+    for affiliation in ["owner", "admin", "member", "outcast"] {
+        let answer = set_affiliation(&s.phone, &s.room, &carol, affiliation).await?;
+        refused(&answer, "forbidden").context(affiliation)?;
+        let answer = list(&s.phone, &s.room, "affiliation", affiliation).await?;
+        refused(&answer, "forbidden").context(affiliation)?;
+    }
+    s.phone.say(&s.room, "that was all").await?;
+    s.session
+        .expect_command("PRIVMSG", &[&s.channel, "that was all"])
+        .await?;
+    let done = s
+        .session
+        .take_all(|line| ["KICK", "MODE"].contains(&line.command.as_str()));
+    ensure!(done.is_empty(), "{done:?}");
+    // Roles are another matter.
+    granted(&list(&s.phone, &s.room, "role", "participant").await?)
 }
 
 async fn a_kick_happens_on_the_network_first(t: Ctx) -> Result<()> {

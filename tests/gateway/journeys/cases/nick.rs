@@ -8,6 +8,7 @@ use super::stage::{Script, Stage, is_presence_of, refused};
 
 pub(crate) const CASES: &[Case] = &[
     case!(a_new_nick_is_shown_to_every_resource).rows("M52"),
+    case!(a_new_nick_is_the_same_in_every_room).rows("M52"),
     case!(others_change_their_nick).rows("M52"),
     case!(the_network_is_asked_first_and_may_alter_the_nick).rows("M52"),
     case!(a_taken_nick_stays_with_its_owner).rows("M53"),
@@ -68,6 +69,25 @@ async fn a_new_nick_is_shown_to_every_resource(t: Ctx) -> Result<()> {
             .expect_none("more presence", &s.room, is_presence_of(&s.room))
             .await?;
     }
+    Ok(())
+}
+
+async fn a_new_nick_is_the_same_in_every_room(t: Ctx) -> Result<()> {
+    let s = Stage::set(&t).await?;
+    let second = t.channel_named("second");
+    s.alice.join(&second).await?;
+    let room = t.room(&second);
+    s.phone.join(&room, &s.nick).await?;
+    let robert = t.nick("robert");
+    s.phone.change_nick(&s.room, &robert).await?;
+    for room in [&s.room, &room] {
+        shows_change(&s.phone, room, &s.nick, &robert, true).await?;
+    }
+    s.phone.say(&room, "it is me").await?;
+    s.alice.expect_message(&robert, &second, "it is me").await?;
+    s.phone
+        .expect_body(&format!("{room}/{robert}"), "it is me")
+        .await?;
     Ok(())
 }
 

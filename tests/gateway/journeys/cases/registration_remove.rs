@@ -72,7 +72,9 @@ async fn the_network_sees_the_leave_before_the_user_sees_the_result(t: Ctx) -> R
     session.expect_command("QUIT", &[]).await?;
     // The network has not let go yet.
     let of_gateway = |stanza: &Element| stanza.from() == GATEWAY;
-    phone.expect_none("anything from the gateway", FIXED_GATEWAY, of_gateway).await?;
+    phone
+        .expect_none("anything from the gateway", FIXED_GATEWAY, of_gateway)
+        .await?;
     session.send("ERROR :Closing link").await?;
     session.cut().await;
 
@@ -92,7 +94,9 @@ async fn the_network_sees_the_leave_before_the_user_sees_the_result(t: Ctx) -> R
             ],
         "in this order: {order:?}"
     );
-    phone.expect_none("more from the gateway", FIXED_GATEWAY, of_gateway).await
+    phone
+        .expect_none("more from the gateway", FIXED_GATEWAY, of_gateway)
+        .await
 }
 
 async fn the_others_see_the_leave(t: Ctx) -> Result<()> {

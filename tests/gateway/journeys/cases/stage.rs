@@ -130,8 +130,7 @@ impl Script {
         let room = server.room(&channel);
         let phone = t.client("phone").await?;
         let script = async {
-            let session = server.accept().await?;
-            let nick = session.welcome(welcome).await?;
+            let session = greet(&server, welcome, &nick).await?;
             answer_modes(&session, &nick, modes);
             session.let_in(&nick, &channel, others).await?;
             Ok(session)
@@ -186,6 +185,17 @@ impl Script {
         self.line("flusher", "PRIVMSG", &format!(":{word}")).await?;
         self.phone.expect_body(&self.room, &word).await?;
         Ok(())
+    }
+}
+
+/// Waits for somebody of this nickname to connect, and welcomes them. A server at this place before may have had users
+/// whose gateway has not given it up yet.
+pub(crate) async fn greet(server: &Scripted, welcome: &Welcome<'_>, nick: &str) -> Result<IrcSession> {
+    loop {
+        let session = server.accept().await?;
+        if session.welcome(welcome).await? == nick {
+            return Ok(session);
+        }
     }
 }
 

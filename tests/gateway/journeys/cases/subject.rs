@@ -39,8 +39,7 @@ async fn the_subject_tells_when_and_by_whom(t: Ctx) -> Result<()> {
     let room = server.room(&channel);
     let phone = t.client("phone").await?;
     let script = async {
-        let session = server.accept().await?;
-        let nick = session.welcome(&Welcome::default()).await?;
+        let session = greet(&server, &Welcome::default(), &nick).await?;
         answer_modes(&session, &nick, "+n");
         session.expect_command("JOIN", &[&channel]).await?;
         for line in [

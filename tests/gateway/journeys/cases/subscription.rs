@@ -43,7 +43,9 @@ async fn a_registration_asks_for_the_users_presence_once(t: Ctx) -> Result<()> {
     );
     laptop.expect_presence(FIXED_GATEWAY, "subscribe").await?;
 
-    // Changing the registration does not ask again.
+    // Changing the registration does not ask again, not even somebody who said no.
+    send_presence(&phone, FIXED_GATEWAY, "unsubscribed").await?;
+    phone.settle(FIXED_GATEWAY).await?;
     register(
         &phone,
         FIXED_GATEWAY,
@@ -82,7 +84,11 @@ async fn who_is_not_registered_is_told_how(t: Ctx) -> Result<()> {
     phone.roster().await?;
     send_presence(&phone, GATEWAY, "subscribe").await?;
     let refusal = phone.expect_presence(GATEWAY, "unsubscribed").await?;
-    ensure!(bare(refusal.to()) == phone.bare(), "to the bare JID: {}", refusal.xml());
+    ensure!(
+        bare(refusal.to()) == phone.bare(),
+        "to the bare JID: {}",
+        refusal.xml()
+    );
     let hint = |stanza: &Element| stanza.is_message() && stanza.from() == GATEWAY;
     let hint = phone.expect("a hint", hint).await?;
     ensure!(

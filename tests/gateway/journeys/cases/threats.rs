@@ -16,6 +16,7 @@ pub(crate) const CASES: &[Case] = &[
     case!(a_resource_that_is_not_in_cannot_speak),
     case!(secrets_are_in_no_log_and_no_database).own_world(),
     case!(nobody_takes_the_users_own_nickname),
+    case!(names_and_words_are_no_sql),
 ];
 
 async fn forged_senders_get_nothing(t: Ctx) -> Result<()> {
@@ -126,7 +127,8 @@ async fn domains_that_look_alike_are_strangers(t: Ctx) -> Result<()> {
             .with_context(|| user.to_owned())?;
     }
     // The domain itself is no stranger.
-    link.join(&format!("me@{DOMAIN}/x"), &t.room(&t.channel()), &t.nick("me")).await?;
+    link.join(&format!("me@{DOMAIN}/x"), &t.room(&t.channel()), &t.nick("me"))
+        .await?;
     second.stop().await
 }
 
@@ -353,6 +355,46 @@ async fn nobody_takes_the_users_own_nickname(t: Ctx) -> Result<()> {
             "one nickname for one person: {}",
             message.xml()
         );
+    }
+    Ok(())
+}
+
+async fn names_and_words_are_no_sql(t: Ctx) -> Result<()> {
+    let (server, phone, nick) = (t.scripted().await?, t.client("phone").await?, t.nick("bob"));
+    let (channel, name) = ("#';drop-table-logins;--", "x'||(select-1)--");
+    let room = server.room("#\\27;drop-table-logins;--");
+    let welcome = Welcome {
+        caps: &["message-tags"],
+        ..Welcome::default()
+    };
+    let script = super::irc_connection_script::let_in(&server, channel, &welcome);
+    let ((session, _), _) = tokio::try_join!(script, phone.join(&room, &nick))?;
+    for text in [
+        "'; DROP TABLE messages; --",
+        "\\'; SELECT 1",
+        "%s $1 ?1 :id @x",
+        "\u{0}'",
+    ] {
+        session
+            .send(format!(
+                "@msgid=i'{};-- :{name}!u@h PRIVMSG {channel} :{text}",
+                text.len()
+            ))
+            .await?;
+        let text = text.replace('\u{0}', "");
+        let message = phone.expect_body(&room, &text).await?;
+        let query = archive(&phone, &room, 50).await?;
+        let last = query.last().context("it is archived")?;
+        ensure!(
+            last.1 == text && Some(last.0.as_str()) == message.stanza_id(&room),
+            "{query:?}"
+        );
+        // As a place in the archive as well.
+        let set = tag("set")
+            .ns("http://jabber.org/protocol/rsm")
+            .child(tag("after").text("' OR 1=1; --"));
+        let answer = phone.set(&room, tag("query").ns(ns::MAM).child(set)).await?;
+        ensure!(answer.condition() == "item-not-found", "{}", answer.xml());
     }
     Ok(())
 }

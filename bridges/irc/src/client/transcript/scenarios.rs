@@ -33,6 +33,7 @@ scenarios! {
     capabilities_old_server
     channel_events
     channel_joined_late_modes
+    channel_left_and_entered
     channel_refused
     channel_rejoined
     channel_twice
@@ -51,6 +52,7 @@ scenarios! {
     nick_in_use
     nick_too_long
     private_messages
+    questions_wait
     ranks
     replies_of_the_standard
     split

@@ -126,6 +126,32 @@ fn many_offenders_in_a_row_leave_the_rest_alone() {
     assert_eq!(feed(text.as_bytes().chunks(3)).0, seen);
 }
 
+#[test]
+fn what_is_no_xml_is_shown_to_the_parser_at_once() {
+    for garbage in [
+        "<<<>>>",
+        "<message></iq>",
+        "<message><a></message>",
+        "</a>",
+        "<a b='<'/>",
+        "<a <b>",
+        "<a></a <b>",
+        "<1/>",
+        "< a/>",
+        "<a></>",
+    ] {
+        let text = format!("{HEADER}<message/>{garbage}<message/><message/>");
+        let (seen, dropped) = whole(&text);
+        assert_eq!(dropped, [], "{garbage}");
+        if garbage == "</a>" {
+            assert_eq!(seen, text, "the parser sees it anyway");
+        } else {
+            assert_eq!(seen, format!("{HEADER}<message/><<"), "{garbage}");
+        }
+        assert_eq!(feed(text.as_bytes().chunks(1)).0, seen, "{garbage}");
+    }
+}
+
 /// Text that is rich in what matters to a scanner of XML.
 fn xmlish() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
