@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use viaduct_gateway_tests::prelude::*;
 
-use super::stage::{Script, Stage, answer_modes, is_presence_of, stands_as};
+use super::stage::{Script, Stage, answer_modes, greet, is_presence_of, stands_as};
 
 pub(crate) const CASES: &[Case] = &[
     case!(others_then_self_then_subject).rows("M11 M13 M14"),
@@ -158,8 +158,7 @@ async fn nobody_is_in_before_the_network_says_so(t: Ctx) -> Result<()> {
     let room = server.room(&channel);
     let phone = t.client("phone").await?;
     phone.ask_to_join(&Join::new(&room, &nick)).await?;
-    let session = server.accept().await?;
-    session.welcome(&Welcome::default()).await?;
+    let session = greet(&server, &Welcome::default(), &nick).await?;
     let join = session.expect_command("JOIN", &[&channel]).await?;
     ensure!(join.param(0) == channel, "{join}");
     answer_modes(&session, &nick, "+n");

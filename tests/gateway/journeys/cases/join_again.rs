@@ -129,11 +129,11 @@ async fn names_are_shortened_as_the_server_says(t: Ctx) -> Result<()> {
     let phone = t.client("phone").await?;
     let script = async {
         let session = server.accept().await?;
-        let asked = session.expect_command("NICK", &[]).await?;
+        let asked = session.expect_command("NICK", &[wish]).await?;
         session
             .send(format!(
-                ":irc.test 433 * {} :Nickname is already in use",
-                asked.param(0)
+                ":irc.test 433 * {asked} :Nickname is already in use",
+                asked = asked.param(0)
             ))
             .await?;
         let nick = session.welcome(&Welcome::default()).await?;

@@ -2,7 +2,7 @@
 
 use viaduct_gateway_tests::prelude::*;
 
-use super::stage::{Stage, is_presence_of, refused};
+use super::stage::{Stage, greet, is_presence_of, refused};
 
 pub(crate) const CASES: &[Case] = &[
     case!(a_nick_is_needed).rows("M12"),

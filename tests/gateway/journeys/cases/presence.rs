@@ -14,6 +14,7 @@ pub(crate) const CASES: &[Case] = &[
     case!(what_clients_may_not_say_of_themselves_is_dropped).rows("M50"),
     case!(extensions_of_presence_pass).rows("M51"),
     case!(a_bounce_removes_the_client).rows("M58 M59"),
+    case!(a_bounce_is_no_leave_until_the_server_says_so).rows("M58"),
     case!(a_probe_is_answered_with_the_present).rows("M61"),
 ];
 
@@ -248,6 +249,32 @@ async fn a_bounce_removes_the_client(t: Ctx) -> Result<()> {
             stanza.body().as_deref() == Some("one of us")
         })
         .await
+}
+
+async fn a_bounce_is_no_leave_until_the_server_says_so(t: Ctx) -> Result<()> {
+    let s = Stage::set(&t).await?;
+    let why = tag("recipient-unavailable").ns(ns::STANZA_ERRORS);
+    let bounce = tag("message")
+        .attr("type", "error")
+        .attr("to", s.occupant(s.alice.nick()))
+        .child(tag("error").attr("type", "wait").child(why));
+    s.phone.send(bounce).await?;
+    s.phone.expect_presence(&s.me(), "unavailable").await?;
+    // A client whose connection was lost comes back in a moment: on IRC nobody need know.
+    s.phone.join(&s.room, &s.nick).await?;
+    s.flush_out("here again").await?;
+    s.alice
+        .expect_none("a leave", |line| {
+            ["PART", "QUIT", "JOIN"].contains(&line.command.as_str())
+        })
+        .await?;
+
+    // One that bounces because it is closed goes when its server says that it has gone.
+    s.phone.cut().await;
+    s.alice.say(&s.channel, "does this bounce?").await?;
+    let left = |line: &Line| ["PART", "QUIT"].contains(&line.command.as_str()) && line.nick() == s.nick;
+    s.alice.expect("the leave", left).await?;
+    Ok(())
 }
 
 async fn a_probe_is_answered_with_the_present(t: Ctx) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use viaduct_gateway_tests::prelude::*;
 
-use super::stage::{Script, Stage, ago, answer_modes, refused};
+use super::stage::{Script, Stage, ago, answer_modes, greet, refused};
 
 pub(crate) const CASES: &[Case] = &[
     case!(a_room_without_a_topic_has_an_empty_subject).rows("M35"),

@@ -2,7 +2,7 @@
 
 use viaduct_gateway_tests::prelude::*;
 
-use super::stage::{Script, Stage, answer_modes, refused};
+use super::stage::{Script, Stage, answer_modes, greet, refused};
 
 pub(crate) const CASES: &[Case] = &[
     case!(words_go_both_ways).rows("M38"),
@@ -284,12 +284,11 @@ async fn everybody_sees_the_order_of_the_network(t: Ctx) -> Result<()> {
     let room = server.room(&channel);
     let phone = t.client("phone").await?;
     let script = async {
-        let session = server.accept().await?;
         let welcome = Welcome {
             caps: &["echo-message", "message-tags"],
             ..Welcome::default()
         };
-        let nick = session.welcome(&welcome).await?;
+        let session = greet(&server, &welcome, &nick).await?;
         answer_modes(&session, &nick, "+n");
         session.let_in(&nick, &channel, &["@alice"]).await?;
         Ok(session)
