@@ -177,9 +177,7 @@ impl Incoming {
                 .children()
                 .filter(|child| child.is(name, ns::COMPONENT))
         };
-        let no_lang = |child: &&Element| {
-            child.attr_ns(XML, "lang").is_none()
-        };
+        let no_lang = |child: &&Element| child.attr_ns(XML, "lang").is_none();
         all().find(no_lang).or_else(|| all().next()).map(Element::text)
     }
 }

@@ -7,9 +7,11 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
+use tokio::time::sleep;
 use viaduct_bridge::Name;
 
 use crate::config::StoreConfig;
@@ -37,6 +39,10 @@ pub(crate) struct Session {
     pid: i64,
     since: Name,
 }
+
+/// How long the lock of a process that was killed may outlive it: the server has to notice that the connection is gone.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+const LOCK_RETRY: Duration = Duration::from_millis(100);
 
 /// The key of the advisory lock: one for each schema of a PostgreSQL database.
 macro_rules! lock_key {
@@ -189,12 +195,15 @@ async fn open_postgres(config: &StoreConfig) -> Result<(Home, Conn), StoreError>
     let connect = async {
         let mut conn = Conn::Postgres(postgres::connect_writer(&options).await?);
         let session = this_session(&mut conn).await?;
-        if try_lock(&mut conn).await? {
-            Ok((conn, session, None))
-        } else {
-            let other = holder(&mut conn).await?.map(|(_, host)| host);
-            Ok((conn, session, Some(other)))
+        let deadline = Instant::now() + LOCK_PATIENCE;
+        while !try_lock(&mut conn).await? {
+            if Instant::now() >= deadline {
+                let other = holder(&mut conn).await?.map(|(_, host)| host);
+                return Ok((conn, session, Some(other)));
+            }
+            sleep(LOCK_RETRY).await;
         }
+        Ok((conn, session, None))
     };
     match connect
         .await

@@ -264,7 +264,11 @@ impl Login {
             }
             None => {
                 let late = now.0.saturating_sub(record.at.0) > LATE_MICROS;
-                let when = if late { render::When::Delayed } else { render::When::Live };
+                let when = if late {
+                    render::When::Delayed
+                } else {
+                    render::When::Live
+                };
                 out.send_marked(render::chat(&record, &chat.jid, &bare, when), mark);
             }
         }
@@ -273,7 +277,11 @@ impl Login {
     /// Presence of the user for one person.
     pub(super) fn person_presence(&mut self, person: &PersonId, stanza: &Incoming, out: &mut Effects) {
         let jid = stanza.to.to_bare();
-        let answer = |ty: &str| Xml::stanza("presence", jid.as_str(), &self.bare).attr("type", ty).finish();
+        let answer = |ty: &str| {
+            Xml::stanza("presence", jid.as_str(), &self.bare)
+                .attr("type", ty)
+                .finish()
+        };
         match stanza.ty() {
             "" => {
                 self.available(stanza.resource(), jid.as_str().into(), out);

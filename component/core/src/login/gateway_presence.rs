@@ -35,7 +35,8 @@ impl Online {
         if to.as_str() == GATEWAY {
             self.remove(&resource, GATEWAY);
         }
-        let known = |(other, whom): &(Name, Name)| *other == resource && (whom.as_str() == GATEWAY || *whom == to);
+        let known =
+            |(other, whom): &(Name, Name)| *other == resource && (whom.as_str() == GATEWAY || *whom == to);
         if !self.0.iter().any(known) {
             self.0.push((resource, to));
         }

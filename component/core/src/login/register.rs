@@ -149,7 +149,10 @@ impl Login {
                 .map(|value| value.trim_end_matches(['\r', '\n']));
             let value = match (given, field.kind) {
                 (Some(value), FieldKind::Secret) => {
-                    let on_file = self.account.as_ref().and_then(|account| account.secrets.get(field.name));
+                    let on_file = self
+                        .account
+                        .as_ref()
+                        .and_then(|account| account.secrets.get(field.name));
                     changed |= !value.is_empty() && on_file.is_none_or(|secret| secret.reveal() != value);
                     value
                 }
@@ -200,7 +203,10 @@ impl Login {
             Step::Done(account) => {
                 let online = match &asker {
                     Asker::Iq { from, .. } => jid::Jid::new(from).ok(),
-                    Asker::Command(session) => self.desk.owner(session).and_then(|owner| jid::Jid::new(owner).ok()),
+                    Asker::Command(session) => self
+                        .desk
+                        .owner(session)
+                        .and_then(|owner| jid::Jid::new(owner).ok()),
                     Asker::Chat => None,
                 };
                 let before = self.account.replace(account);

@@ -61,7 +61,11 @@ impl Room {
     /// The JID behind an occupant as one of the user's clients is told: its own for the user, the puppet's for
     /// everybody else. Clients find themselves among the occupants by it.
     fn real_jid(&self, ctx: &Context, person: &str, to: &str) -> Name {
-        if *person == *self.me { to.into() } else { self.puppet_jid(ctx, person) }
+        if *person == *self.me {
+            to.into()
+        } else {
+            self.puppet_jid(ctx, person)
+        }
     }
 
     /// An occupant is there.

@@ -11,7 +11,7 @@ use viaduct_core::records::{
     ArchiveError, ArchivePage, ArchiveQuery, MessageRecord, PagePlace, PageRequest, PortalId,
 };
 
-use super::message::{columns, message, places, range};
+use super::message::{columns, message, places, places_of, range};
 use crate::db::{Bulk, Kind, Load, Reader};
 use crate::error::ArchiveReadError;
 
@@ -44,10 +44,14 @@ const AT: Bulk = Bulk {
     then: concat!(
         "SELECT ",
         columns!(),
-        " FROM r JOIN message m ON m.portal = r.portal AND m.position = r.position \
-         JOIN said s ON s.id = m.said ORDER BY m.position"
+        " FROM r CROSS JOIN message m CROSS JOIN said s \
+         WHERE m.portal = r.portal AND m.position = r.position AND s.id = m.said ORDER BY m.position"
     ),
 };
+
+/// For the test that looks at their plans.
+#[cfg(test)]
+pub(super) const BULK: &[&Bulk] = &[&AT];
 
 /// For the test that looks at their plans.
 #[cfg(test)]
@@ -182,10 +186,8 @@ async fn by_id(
     ids: &[Name],
     range: Range,
 ) -> Result<Vec<i64>, ArchiveReadError> {
-    let mut found = Vec::with_capacity(ids.len());
-    for id in ids {
-        found.push(known(reader, query, id).await?.0);
-    }
+    let found = places_of(reader, query.portal, query.upto, ids).await?;
+    let mut found = found.ok_or(ArchiveError::NoSuchMessage)?;
     found.retain(|place| (range.first..=range.last).contains(place));
     found.sort_unstable();
     found.dedup();

@@ -1,11 +1,12 @@
 //! Messages by their place: replay, history, one by its archive id.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use viaduct_bridge::{MessageId, Timestamp};
+use viaduct_bridge::{MessageId, Name, Timestamp};
 use viaduct_core::records::{MessageRecord, PortalId, Position, Said, parse_placed_id};
 
-use crate::db::{Reader, Row};
+use crate::db::{Bulk, Kind, Load, Reader, Row};
 
 /// The columns of a message, in the order in which [`message`] takes them.
 macro_rules! columns {
@@ -39,6 +40,26 @@ const BY_REMOTE: &str = "SELECT min(m.position), max(m.position) FROM said s \
 /// Whether a place is taken by a message that has no network id, and so is named by its place.
 const BY_PLACE: &str =
     "SELECT m.position FROM message m WHERE m.portal = $1 AND m.position = $2 AND m.named = 0";
+
+/// The same for many network ids: each that is known, with its first place. In this order in any case: it is the only
+/// one that finds everything by an index.
+const BY_REMOTES: Bulk = Bulk {
+    columns: &[("remote", Kind::Text), ("portal", Kind::Int), ("upto", Kind::Int)],
+    then: "SELECT r.remote, min(m.position) FROM r CROSS JOIN said s CROSS JOIN message m \
+           WHERE s.remote = r.remote AND m.portal = r.portal AND m.said = s.id AND m.named = 1 \
+           AND m.position <= r.upto GROUP BY r.remote",
+};
+
+/// The same for many places.
+const BY_PLACES: Bulk = Bulk {
+    columns: &[("portal", Kind::Int), ("position", Kind::Int)],
+    then: "SELECT m.position FROM r CROSS JOIN message m \
+           WHERE m.portal = r.portal AND m.position = r.position AND m.named = 0",
+};
+
+/// For the test that looks at their plans.
+#[cfg(test)]
+pub(super) const BULK: &[&Bulk] = &[&BY_REMOTES, &BY_PLACES];
 
 /// For the test that looks at their plans.
 #[cfg(test)]
@@ -139,4 +160,44 @@ pub(super) async fn places(
         return Ok(None);
     };
     Ok(row.maybe_int(0)?.zip(row.maybe_int(1)?))
+}
+
+/// The places that many archive ids name; `None` if one of them names nothing.
+pub(super) async fn places_of(
+    reader: &Reader,
+    portal: PortalId,
+    upto: Position,
+    archive_ids: &[Name],
+) -> Result<Option<Vec<i64>>, sqlx::Error> {
+    let own = |id: &Name| {
+        parse_placed_id(id)
+            .filter(|(owner, position)| *owner == portal && *position <= upto)
+            .map(|(_, place)| place.0)
+    };
+    let mut by_place = Load::new(&BY_PLACES);
+    for place in archive_ids.iter().filter_map(own) {
+        by_place.push([portal.0.into(), place.into()]);
+    }
+    let mut placed = HashSet::new();
+    for row in reader.fetch_bulk(&by_place).await? {
+        placed.insert(row.int(0)?);
+    }
+    let mut places: Vec<i64> = placed.iter().copied().collect();
+
+    let others = archive_ids
+        .iter()
+        .filter(|id| own(id).is_none_or(|place| !placed.contains(&place)));
+    let others: HashSet<&Name> = others.collect();
+    let mut by_remote = Load::new(&BY_REMOTES);
+    for id in &others {
+        by_remote.push([(*id).into(), portal.0.into(), upto.0.into()]);
+    }
+    let found = reader.fetch_bulk(&by_remote).await?;
+    if found.len() < others.len() {
+        return Ok(None);
+    }
+    for row in found {
+        places.push(row.int(1)?);
+    }
+    Ok(Some(places))
 }

@@ -6,12 +6,13 @@ use sqlx::error::ErrorKind;
 
 use super::intern::Interner;
 use super::plan::Plan;
-use super::statements::{ALL_ERASED, EPOCH, ERASABLE, ERASE, HOLD, UNSEEN, VIEWS};
+use super::statements::{ALL_ERASED, EPOCH, ERASABLE, ERASE, ERASED, HOLD, UNSEEN, VIEWS};
 use crate::db::{Conn, Load, Span};
 use crate::error::{Fault, fault, in_words};
 
-/// How many messages are erased with one commit.
+/// How many messages are erased with one commit, and of how many portals.
 const ERASE_AT_ONCE: i64 = 1000;
+const PORTALS_AT_ONCE: i64 = 50;
 
 /// What this opening of the database has done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,29 +127,42 @@ async fn attempt(
 
 /// Erases some of what is to go, commits, and says whether there is more.
 async fn erase(conn: &mut Conn, gone: &mut HashSet<i64>, committing: &mut bool) -> Result<bool, sqlx::Error> {
-    let rows = conn.fetch(ERASABLE, &[ERASE_AT_ONCE.into()]).await?;
+    let targets = conn.fetch(ERASED, &[PORTALS_AT_ONCE.into()]).await?;
+    let mut more = i64::try_from(targets.len()) == Ok(PORTALS_AT_ONCE);
+    let mut left = ERASE_AT_ONCE;
     let mut less: HashMap<i64, i64> = HashMap::new();
-    let mut upto: HashMap<i64, i64> = HashMap::new();
-    for row in &rows {
-        upto.insert(row.int(0)?, row.int(1)?);
-        *less.entry(row.int(2)?).or_default() -= 1;
+    let mut loads = Vec::new();
+    let mut done = Load::new(&ALL_ERASED);
+    for target in targets {
+        let portal = target.int(0)?;
+        let rows = conn
+            .fetch(ERASABLE, &[portal.into(), target.int(1)?.into(), left.into()])
+            .await?;
+        for row in &rows {
+            *less.entry(row.int(1)?).or_default() -= 1;
+        }
+        if let Some(last) = rows.last() {
+            let mut messages = Load::new(&ERASE);
+            messages.push([portal.into(), last.int(0)?.into()]);
+            loads.push(messages);
+        }
+        left -= i64::try_from(rows.len()).unwrap_or(left);
+        if left <= 0 {
+            more = true;
+            break;
+        }
+        done.push([portal.into()]);
     }
     let unseen = Load::of(&UNSEEN, less.keys().copied());
     let mut views = Load::new(&VIEWS);
     for (said, less) in less {
         views.push([said.into(), less.into()]);
     }
-    let mut messages = Load::new(&ERASE);
-    for (portal, upto) in upto {
-        messages.push([portal.into(), upto.into()]);
-    }
-    conn.run(&[&views, &messages], Span::Middle, committing).await?;
+    loads.extend([views, done]);
+    let loads: Vec<&Load> = loads.iter().collect();
+    conn.run(&loads, Span::Middle, committing).await?;
     for row in conn.fetch_bulk(&unseen).await? {
         gone.insert(row.int(0)?);
-    }
-    let more = i64::try_from(rows.len()) == Ok(ERASE_AT_ONCE);
-    if !more {
-        conn.execute(ALL_ERASED, &[]).await?;
     }
     conn.run(&[], Span::End, committing).await?;
     Ok(more)

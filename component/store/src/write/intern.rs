@@ -49,10 +49,14 @@ impl Interner {
         }
     }
 
+    /// Whether others may see the same message: only rooms are seen by several users.
+    pub(crate) fn is_shared(message: &MessageRecord) -> bool {
+        !message.said.occupant.is_empty()
+    }
+
     /// The row for what a message says.
     pub(crate) fn intern(&mut self, message: &MessageRecord) -> Interned {
-        // Only rooms are seen by several users.
-        if message.said.occupant.is_empty() {
+        if !Self::is_shared(message) {
             return Interned::New(self.take_id());
         }
         let content = Content {

@@ -6,6 +6,7 @@
 
 mod checkpoint;
 mod commit;
+mod contents;
 mod intern;
 mod plan;
 mod queue;
@@ -18,6 +19,8 @@ pub(crate) use commit::{Standing, standing};
 pub(crate) use intern::Interner;
 pub(crate) use queue::Queue;
 pub use queue::{CommitTicket, Lane, QueueFull};
+#[cfg(test)]
+pub(crate) use statements::{BULK, QUERIES};
 pub(crate) use task::Writer;
 
 #[cfg(test)]

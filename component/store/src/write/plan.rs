@@ -7,11 +7,12 @@ use viaduct_core::records::{
     LoginId, LoginRecord, MessageRecord, OutboxRecord, PortalId, PortalRecord, Position, Write,
 };
 
-use super::intern::{Interned, Interner};
+use super::contents::Contents;
+use super::intern::Interner;
 use super::segment::{Pending, Presence, Segment, Shown, highest_id};
 use super::statements::{
     CURSORS, DIRECT_CURSORS, FORGOTTEN, FORGOTTEN_ERASED, JOINED, LEFT, LOGINS, MESSAGES, NOTES, OUTBOX,
-    PORTALS, PRUNED, PRUNED_ERASED, SAID, SETTLED, SHOWN, SHOWN_CLEARED, VIEWS,
+    PORTALS, PRUNED, PRUNED_ERASED, SETTLED, SHOWN, SHOWN_CLEARED,
 };
 use crate::db::{Load, Value};
 use crate::error::CommitError;
@@ -80,7 +81,7 @@ impl Plan {
     ) -> Result<(), CommitError> {
         self.logins(&segment, key)?;
         self.portals(&segment, key)?;
-        self.messages(segment.messages, interner)?;
+        self.messages(&segment.messages, interner)?;
         self.joined(&segment.joined);
         self.shown(&segment.shown);
         self.outbox(&segment.outbox);
@@ -117,47 +118,17 @@ impl Plan {
         Ok(())
     }
 
-    fn messages(
-        &mut self,
-        mut messages: Vec<&MessageRecord>,
-        interner: &mut Interner,
-    ) -> Result<(), CommitError> {
+    fn messages(&mut self, messages: &[&MessageRecord], interner: &mut Interner) -> Result<(), CommitError> {
+        let mut contents = Contents::default();
         let mut rows: Vec<(&MessageRecord, i64)> = Vec::with_capacity(messages.len());
-        let mut more: HashMap<i64, i64> = HashMap::new();
-        let mut new: Vec<(i64, &MessageRecord)> = Vec::new();
-        for message in messages.drain(..) {
+        for message in messages {
             if let Some(remote) = message.remote.as_ref().filter(|id| id.0.len() > MAX_REMOTE_BYTES) {
                 let reason = format!("the network's id of a message has {} bytes", remote.0.len());
                 return Err(CommitError::Refused(reason.into()));
             }
-            let id = match interner.intern(message) {
-                Interned::Known(id) => id,
-                Interned::New(id) => {
-                    self.new_said.insert(id);
-                    new.push((id, message));
-                    id
-                }
-            };
-            *more.entry(id).or_default() += 1;
-            rows.push((message, id));
+            rows.push((message, contents.id_of(message, interner, &mut self.new_said)));
         }
-
-        let mut said = Load::new(&SAID);
-        for (id, message) in new {
-            let content = &message.said;
-            said.push([
-                id.into(),
-                (&content.nick).into(),
-                (&content.occupant).into(),
-                (&content.payload).into(),
-                message.remote.as_ref().map(|id| &id.0).into(),
-                more.remove(&id).unwrap_or(0).into(),
-            ]);
-        }
-        let mut views = Load::new(&VIEWS);
-        for (id, more) in more {
-            views.push([id.into(), more.into()]);
-        }
+        let (said, views) = contents.loads();
         // In the order of the table: neighbours are written together, which halves the cost.
         rows.sort_unstable_by_key(|(message, _)| (message.portal, message.position));
         let mut load = Load::new(&MESSAGES);

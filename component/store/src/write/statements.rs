@@ -181,19 +181,24 @@ pub(crate) const FORGOTTEN: Bulk = Bulk {
     then: "DELETE FROM login WHERE id IN (SELECT login FROM r)",
 };
 
-/// Messages that are to be erased, oldest first, so that what is left of an archive has no gap.
-pub(crate) const ERASABLE: &str = "SELECT m.portal, m.position, m.said FROM erased e \
-     JOIN message m ON m.portal = e.portal AND m.position <= e.upto \
-     ORDER BY m.portal, m.position LIMIT $1";
+/// What is to be erased.
+pub(crate) const ERASED: &str = "SELECT portal, upto FROM erased ORDER BY portal LIMIT $1";
 
+/// Messages that are to be erased, oldest first, so that what is left of an archive has no gap.
+pub(crate) const ERASABLE: &str = "SELECT m.position, m.said FROM message m \
+     WHERE m.portal = $1 AND m.position <= $2 ORDER BY m.position LIMIT $3";
+
+/// One row of input only.
 pub(crate) const ERASE: Bulk = Bulk {
     columns: &[("portal", Int), ("upto", Int)],
-    then: "DELETE FROM message WHERE (portal, position) IN \
-           (SELECT m.portal, m.position FROM r JOIN message m ON m.portal = r.portal AND m.position <= r.upto)",
+    then: "DELETE FROM message WHERE portal = (SELECT portal FROM r) AND position <= (SELECT upto FROM r)",
 };
 
-/// Nothing is left to be erased.
-pub(crate) const ALL_ERASED: &str = "DELETE FROM erased";
+/// Nothing is left to be erased there.
+pub(crate) const ALL_ERASED: Bulk = Bulk {
+    columns: &[("portal", Int)],
+    then: "DELETE FROM erased WHERE portal IN (SELECT portal FROM r)",
+};
 
 pub(crate) const NOTES: Bulk = Bulk {
     columns: &[("key", Text), ("value", Text)],
@@ -226,3 +231,34 @@ pub(crate) const SET_KEY_CHECK: &str = "UPDATE epoch SET key_check = $1 WHERE id
 
 /// The highest id of a row of content.
 pub(crate) const LAST_SAID: &str = "SELECT max(id) FROM said";
+
+/// For the test that looks at their plans.
+#[cfg(test)]
+pub(crate) const BULK: &[&Bulk] = &[
+    &LOGINS,
+    &PORTALS,
+    &JOINED,
+    &LEFT,
+    &CURSORS,
+    &DIRECT_CURSORS,
+    &SHOWN_CLEARED,
+    &SHOWN,
+    &SAID,
+    &VIEWS,
+    &UNSEEN,
+    &MESSAGES,
+    &OUTBOX,
+    &SETTLED,
+    &PRUNED,
+    &PRUNED_ERASED,
+    &FORGOTTEN_ERASED,
+    &FORGOTTEN,
+    &ERASE,
+    &ALL_ERASED,
+    &NOTES,
+    &HOLD,
+];
+
+/// For the test that looks at their plans.
+#[cfg(test)]
+pub(crate) const QUERIES: &[&str] = &[ERASED, ERASABLE, EPOCH];

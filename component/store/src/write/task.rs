@@ -106,7 +106,9 @@ impl Writer {
                     parts.extend([second, first]);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "writes were not committed");
+                    if matches!(error, CommitError::Refused(_)) {
+                        tracing::warn!(%error, "writes were not committed");
+                    }
                     part.into_iter()
                         .for_each(|request| request.resolve(Err(error.clone())));
                 }
@@ -135,16 +137,18 @@ impl Writer {
         if plan.is_empty() && !self.standing.erasing {
             return Ok(());
         }
-        let outcome = match self.transact(&plan, false).await {
+        let outcome = match self.transact_in_time(&plan, false).await {
             Err(Broken { error, committing }) if matches!(fault(&error), Fault::Passing | Fault::Lost) => {
-                self.transact(&plan, committing).await
+                self.transact_in_time(&plan, committing).await
             }
             outcome => outcome,
         };
         let error = match outcome {
             Ok(Committed::Yes(standing)) => {
                 self.standing = standing;
-                self.troubled = false;
+                if std::mem::take(&mut self.troubled) {
+                    tracing::info!("the database takes writes again");
+                }
                 if let Some(checkpointer) = &mut self.checkpointer {
                     checkpointer.committed(&plan);
                 }
@@ -158,8 +162,29 @@ impl Writer {
             },
         };
         self.interner.forget(&plan.new_said);
-        self.troubled |= !matches!(error, CommitError::Refused(_));
+        if !matches!(error, CommitError::Refused(_)) && !std::mem::replace(&mut self.troubled, true) {
+            tracing::error!(%error, "the database takes no writes");
+        }
         Err(error)
+    }
+
+    /// Runs the transaction. A server that does not answer counts as lost.
+    async fn transact_in_time(&mut self, plan: &Plan, uncertain: bool) -> Result<Committed, Broken> {
+        let outcome = if self.home.is_remote() {
+            let late = Broken {
+                error: sqlx::Error::PoolTimedOut,
+                committing: true,
+            };
+            tokio::time::timeout(REMOTE_WITHIN, self.transact(plan, uncertain))
+                .await
+                .unwrap_or(Err(late))
+        } else {
+            self.transact(plan, uncertain).await
+        };
+        if matches!(&outcome, Err(broken) if fault(&broken.error) == Fault::Lost) {
+            self.conn = None;
+        }
+        outcome
     }
 
     /// Runs the transaction. `uncertain` says that it was run before and may have been committed.
@@ -168,43 +193,28 @@ impl Writer {
             error,
             committing: uncertain,
         };
-        if self.conn.is_none() {
-            let Some(mut conn) = self.home.reconnect().await.map_err(broken)? else {
-                return Ok(Committed::Superseded);
-            };
-            let found = commit::standing(&mut conn).await.map_err(broken)?;
-            self.conn = Some(conn);
-            if found.epoch != self.standing.epoch {
-                return Ok(Committed::Superseded);
+        let conn = match &mut self.conn {
+            Some(conn) => conn,
+            None => {
+                let Some(mut conn) = self.home.reconnect().await.map_err(broken)? else {
+                    return Ok(Committed::Superseded);
+                };
+                let found = commit::standing(&mut conn).await.map_err(broken)?;
+                let conn = self.conn.insert(conn);
+                if found.epoch != self.standing.epoch {
+                    return Ok(Committed::Superseded);
+                }
+                let committed = found.batch > self.standing.batch;
+                self.standing = found;
+                if uncertain && committed {
+                    // What it erased is not known here.
+                    self.interner.forget_all();
+                    return Ok(Committed::Yes(found));
+                }
+                conn
             }
-            let committed = found.batch > self.standing.batch;
-            self.standing = found;
-            if uncertain && committed {
-                // What it erased is not known here.
-                self.interner.forget_all();
-                return Ok(Committed::Yes(found));
-            }
-        }
-        let Some(conn) = &mut self.conn else {
-            return Err(broken(sqlx::Error::PoolTimedOut));
         };
-        let outcome = if self.home.is_remote() {
-            let run = commit::run(conn, plan, self.standing, &mut self.interner);
-            tokio::time::timeout(REMOTE_WITHIN, run)
-                .await
-                .unwrap_or_else(|_| {
-                    Err(Broken {
-                        error: sqlx::Error::PoolTimedOut,
-                        committing: true,
-                    })
-                })
-        } else {
-            commit::run(conn, plan, self.standing, &mut self.interner).await
-        };
-        if matches!(&outcome, Err(broken) if fault(&broken.error) == Fault::Lost) {
-            self.conn = None;
-        }
-        outcome
+        commit::run(conn, plan, self.standing, &mut self.interner).await
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use viaduct_bridge::MessageId;
 use viaduct_core::records::{PortalId, Position, Write};
-use viaduct_store::{CommitError, Store, StoreConfig, StoreError};
+use viaduct_store::{CommitError, QueueFull, Store, StoreConfig, StoreError};
 
 use crate::proxy::Proxy;
 use crate::support::{Db, commit, message, messages, name, on_both, user_with_room};
@@ -105,6 +105,47 @@ async fn a_locked_database_is_reported_and_survived() {
     other.execute("ROLLBACK").await.expect("unlocked");
     commit(&store, messages([message(1, 1)])).await;
     assert_eq!(positions(&store, 1).await, [1]);
+    store.close().await;
+}
+
+/// What waits to be written is bounded, and who comes too much waits or is told, and loses nothing.
+#[tokio::test]
+async fn a_full_queue_gives_back_what_it_cannot_take() {
+    use sqlx::{Connection as _, Executor as _};
+    let db = Db::sqlite();
+    let store = db.open().await;
+    commit(&store, user_with_room(1)).await;
+    let mut other = sqlx::SqliteConnection::connect(&db.config().url)
+        .await
+        .expect("the database");
+    other.execute("BEGIN IMMEDIATE").await.expect("the lock");
+    let (mut tickets, mut position) = (Vec::new(), 0);
+    let refused = loop {
+        let next: Vec<_> = (position + 1..=position + 4000)
+            .map(|position| message(1, position))
+            .collect();
+        match store.try_write(messages(next)) {
+            Ok(ticket) => tickets.push(ticket),
+            Err(QueueFull(writes)) => break writes,
+        }
+        position += 4000;
+    };
+    assert_eq!(position, 16_000);
+    assert_eq!(
+        refused,
+        messages((16_001..=20_000).map(|position| message(1, position)))
+    );
+    let mut waiting = std::pin::pin!(store.write(refused));
+    assert!(futures::poll!(&mut waiting).is_pending());
+    other.execute("ROLLBACK").await.expect("unlocked");
+    tickets.push(waiting.await);
+    for ticket in tickets {
+        assert_eq!(ticket.await, Ok(()));
+    }
+    assert_eq!(db.sql("SELECT count(*) FROM message").await, [20_000]);
+    // More than there is room for, all at once.
+    let huge = (20_001..=40_000).map(|position| message(1, position));
+    commit(&store, messages(huge)).await;
     store.close().await;
 }
 

@@ -1,11 +1,13 @@
 //! Secrets at rest.
 
 use viaduct_bridge::Secret;
-use viaduct_core::records::{LoginRecord, PortalRecord, Write};
+use viaduct_core::records::{LoginId, LoginRecord, PortalRecord, Write};
 use viaduct_store::{SealingKey, Store, StoreError};
 
 use crate::records::account;
-use crate::support::{GATEWAY, commit, login, name, on_both, portal};
+use crate::support::{
+    Db, GATEWAY, commit, login, message, messages, name, on_both, portal, said, user_with_room,
+};
 
 on_both! {
     async fn no_secret_is_in_the_database(db) {
@@ -76,4 +78,32 @@ on_both! {
         let key = SealingKey::load_or_create(&db.config().key_file).expect("the key");
         assert!(!format!("{key:?} {:?}", db.config()).contains("hunter2"));
     }
+}
+
+/// Not even in those parts of the file that are not used any more.
+#[tokio::test]
+async fn what_is_forgotten_is_not_in_the_file() {
+    let db = Db::sqlite();
+    let store = db.open().await;
+    let mut writes = user_with_room(1);
+    writes.extend(messages((1..=500).map(|position| {
+        let mut message = message(1, position);
+        message.said = said(
+            "alice",
+            &format!("<body>indiscreet {}</body>", "word ".repeat(400)),
+        );
+        message
+    })));
+    commit(&store, writes).await;
+    store.close().await;
+    let in_file = || {
+        let bytes = std::fs::read(db.file()).expect("readable");
+        bytes.windows(10).any(|part| part == b"indiscreet")
+            || bytes.windows(13).any(|part| part == b"user1@example")
+    };
+    assert!(in_file());
+    let store = db.open().await;
+    commit(&store, vec![Write::ForgetLogin(LoginId(1))]).await;
+    store.close().await;
+    assert!(!in_file());
 }

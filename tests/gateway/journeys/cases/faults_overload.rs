@@ -11,6 +11,7 @@ use super::irc_connection_script::seat;
 pub(crate) const CASES: &[Case] = &[
     case!(a_flood_against_a_frozen_irc_server_is_refused_and_bounded)
         .own_world()
+        .only(&[Backend::Ejabberd])
         .deadline(120),
     case!(a_frozen_gateway_goes_on_where_it_was).own_world(),
 ];

@@ -2,8 +2,8 @@
 
 use viaduct_gateway_tests::prelude::*;
 
-use super::login_services::{Event, Services};
-use super::registration_support::{befriend, ensure_error, register, send_presence};
+use super::login_services::{Event, Services, accept_own};
+use super::registration_support::{befriend, ensure_error, register, removal, send_presence};
 
 pub(crate) const CASES: &[Case] = &[
     case!(presence_to_the_gateway_logs_in_once).rows("G43"),
@@ -65,7 +65,7 @@ async fn presence_to_the_gateway_logs_in_once(t: Ctx) -> Result<()> {
         "no other login: {:?}",
         services.events()
     );
-    Ok(())
+    services.end(&phone).await
 }
 
 async fn presence_to_a_person_logs_in(t: Ctx) -> Result<()> {
@@ -102,7 +102,7 @@ async fn presence_to_everybody_logs_in(t: Ctx) -> Result<()> {
         "one login for both: {:?}",
         services.events()
     );
-    Ok(())
+    services.end(&phone).await
 }
 
 async fn the_gateway_is_there_when_the_network_is(t: Ctx) -> Result<()> {
@@ -110,8 +110,7 @@ async fn the_gateway_is_there_when_the_network_is(t: Ctx) -> Result<()> {
     let (nick, jid) = (t.nick("bob"), server.jid());
     let name = jid.split('@').next().unwrap_or_default();
     register(&phone, GATEWAY, &[("nick", &nick), ("server", name)]).await?;
-    let session = server.accept().await?;
-    session.expect_command("NICK", &[&nick]).await?;
+    let session = accept_own(&t, &server).await?;
     let there =
         |stanza: &Element| stanza.is_presence() && stanza.from() == GATEWAY && stanza.kind().is_empty();
     phone
@@ -126,6 +125,7 @@ async fn the_gateway_is_there_when_the_network_is(t: Ctx) -> Result<()> {
         "it is online without reservations: {}",
         presence.xml()
     );
+    phone.ok("set", GATEWAY, removal()).await?;
     Ok(())
 }
 
@@ -173,7 +173,7 @@ async fn a_wrong_password_is_asked_for_once(t: Ctx) -> Result<()> {
         .ok("set", GATEWAY, super::registration_support::by_fields(&fields))
         .await?;
     phone.expect("the gateway's presence", there).await?;
-    Ok(())
+    services.end(&phone).await
 }
 
 /// Tells the gateway that the user goes, where no session has to end.
@@ -201,7 +201,7 @@ async fn an_unreachable_network_is_tried_again(t: Ctx) -> Result<()> {
     services.reopen().await?;
     services.expect_online(&t.nick("bob")).await?;
     phone.expect("the gateway's presence, at last", there).await?;
-    Ok(())
+    services.end(&phone).await
 }
 
 /// Whether somebody is on the network.

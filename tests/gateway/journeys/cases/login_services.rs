@@ -2,7 +2,7 @@
 //! writes down who came and went.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use tokio::task::JoinHandle;
 use viaduct_gateway_tests::prelude::*;
@@ -11,6 +11,8 @@ use viaduct_test_support::irc::IrcServer;
 use viaduct_test_support::patience::patience;
 use viaduct_test_support::transcript::Voice;
 use viaduct_test_support::world::Slot;
+
+use super::registration_support::removal;
 
 /// Something that happened at the network; the number is that of the connection, counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,15 +40,42 @@ struct State {
     /// What is sent to those who come, between the welcome and its end.
     greeting: Mutex<Vec<String>>,
     sessions: Mutex<Vec<Arc<IrcSession>>>,
+    /// All connections, counted or not.
+    arrivals: Mutex<Vec<Arc<IrcSession>>>,
+    /// What the nicknames of this case end with. Places are used again, and users of earlier cases come back.
+    suffix: String,
 }
 
 /// One connection on its way in.
 #[derive(Default)]
 struct Visitor {
+    session: Weak<IrcSession>,
+    /// The number of the connection, once it is known to be ours.
+    number: usize,
     nick: String,
     named: bool,
     negotiated: bool,
     in_sasl: bool,
+}
+
+impl Visitor {
+    /// Counts the connection.
+    fn enter(&mut self, state: &State) {
+        if self.number == 0
+            && let Some(session) = self.session.upgrade()
+        {
+            let mut sessions = lock(&state.sessions);
+            sessions.push(session);
+            self.number = sessions.len();
+        }
+    }
+
+    fn hang_up(&self) {
+        if let Some(session) = self.session.upgrade() {
+            // The reader from which this is called cannot end itself.
+            tokio::spawn(async move { session.cut().await });
+        }
+    }
 }
 
 impl Services {
@@ -56,7 +85,10 @@ impl Services {
         let this = Self {
             slot,
             voice: t.transcript().voice("server"),
-            state: Arc::default(),
+            state: Arc::new(State {
+                suffix: t.nick(""),
+                ..State::default()
+            }),
             door: Mutex::default(),
         };
         this.set_password(account, password);
@@ -87,6 +119,12 @@ impl Services {
             ("username", account),
             ("password", password),
         ]
+    }
+
+    /// Unregisters the user, so that nobody comes to this place when it is another case's.
+    pub(crate) async fn end(self, client: &Client) -> Result<()> {
+        client.ok("set", GATEWAY, removal()).await?;
+        Ok(())
     }
 
     /// Changes an account's password.
@@ -185,6 +223,31 @@ impl Services {
     }
 }
 
+/// Takes connections until one is of this case, up to its nickname.
+pub(crate) async fn accept_own(t: &Ctx, server: &IrcServer) -> Result<IrcSession> {
+    loop {
+        let session = server.accept().await?;
+        let nick = session
+            .expect("a nickname", |line| line.command == "NICK")
+            .await?;
+        if nick.param(0).ends_with(&t.nick("")) {
+            return Ok(session);
+        }
+        session.cut().await;
+    }
+}
+
+/// Takes connections until one is of this case, and takes it through registration.
+pub(crate) async fn welcome_own(t: &Ctx, server: &IrcServer) -> Result<IrcSession> {
+    loop {
+        let session = server.accept().await?;
+        if session.welcome(&Welcome::default()).await?.ends_with(&t.nick("")) {
+            return Ok(session);
+        }
+        session.cut().await;
+    }
+}
+
 impl Drop for Services {
     fn drop(&mut self) {
         if let Some(door) = lock(&self.door).take() {
@@ -195,26 +258,17 @@ impl Drop for Services {
 
 async fn let_in(server: &IrcServer, state: &Arc<State>) -> Result<()> {
     let session = Arc::new(server.accept().await?);
-    let number = {
-        let mut sessions = lock(&state.sessions);
-        sessions.push(session.clone());
-        sessions.len()
+    let visitor = Visitor {
+        session: Arc::downgrade(&session),
+        ..Visitor::default()
     };
-    let visitor = Arc::new(Mutex::new(Visitor::default()));
+    let visitor = Arc::new(Mutex::new(visitor));
     let (shared, of_session) = (state.clone(), visitor.clone());
-    let ending = Arc::downgrade(&session);
-    session.respond_and_pong(move |line| {
-        if line.command == "QUIT"
-            && let Some(session) = ending.upgrade()
-        {
-            // The reader that runs this cannot end itself.
-            tokio::spawn(async move { session.cut().await });
-        }
-        answer(&shared, number, &mut lock(&of_session), line)
-    });
+    session.respond_and_pong(move |line| answer(&shared, &mut lock(&of_session), line));
+    lock(&state.arrivals).push(session.clone());
     // What came before the script was there.
     for line in session.take_all(|_| true) {
-        let answers = answer(state, number, &mut lock(&visitor), &line);
+        let answers = answer(state, &mut lock(&visitor), &line);
         for answer in answers.unwrap_or_default() {
             session.send(answer).await?;
         }
@@ -223,22 +277,28 @@ async fn let_in(server: &IrcServer, state: &Arc<State>) -> Result<()> {
 }
 
 /// What the network says to a line; none leaves the line to the case.
-fn answer(state: &State, number: usize, visitor: &mut Visitor, line: &Line) -> Option<Vec<String>> {
+fn answer(state: &State, visitor: &mut Visitor, line: &Line) -> Option<Vec<String>> {
     let say = |text: String| Some(vec![format!(":irc.test {text}")]);
     match (line.command.as_str(), line.param(0)) {
         ("CAP", "LS") => say("CAP * LS :sasl=PLAIN server-time message-tags".into()),
         ("CAP", "REQ") => say(format!("CAP * ACK :{}", line.last())),
         ("CAP", "END") => {
             visitor.negotiated = true;
-            Some(welcome(state, number, visitor))
+            Some(welcome(state, visitor))
         }
         ("NICK", nick) if !visitor.named || !visitor.negotiated => {
+            if !nick.ends_with(&state.suffix) {
+                // Somebody of another case who was here before us.
+                visitor.hang_up();
+                return Some(Vec::new());
+            }
             visitor.nick = nick.to_owned();
-            Some(welcome(state, number, visitor))
+            visitor.enter(state);
+            Some(welcome(state, visitor))
         }
         ("USER", _) => {
             visitor.named = true;
-            Some(welcome(state, number, visitor))
+            Some(welcome(state, visitor))
         }
         ("AUTHENTICATE", "PLAIN") => {
             visitor.in_sasl = true;
@@ -254,14 +314,15 @@ fn answer(state: &State, number: usize, visitor: &mut Visitor, line: &Line) -> O
                 .is_some_and(|known| known == password);
             state
                 .events
-                .push(Event::Password(number, password.to_owned(), right));
+                .push(Event::Password(visitor.number, password.to_owned(), right));
             match right {
                 true => say(format!("903 {} :SASL authentication successful", visitor.nick)),
                 false => say(format!("904 {} :SASL authentication failed", visitor.nick)),
             }
         }
         ("QUIT", words) => {
-            state.events.push(Event::Quit(number, words.to_owned()));
+            state.events.push(Event::Quit(visitor.number, words.to_owned()));
+            visitor.hang_up();
             Some(Vec::new())
         }
         ("PASS" | "MODE" | "WHO", _) => Some(Vec::new()),
@@ -269,12 +330,12 @@ fn answer(state: &State, number: usize, visitor: &mut Visitor, line: &Line) -> O
     }
 }
 
-fn welcome(state: &State, number: usize, visitor: &Visitor) -> Vec<String> {
+fn welcome(state: &State, visitor: &Visitor) -> Vec<String> {
     let nick = &visitor.nick;
     if nick.is_empty() || !visitor.named || !visitor.negotiated {
         return Vec::new();
     }
-    state.events.push(Event::Online(number, nick.clone()));
+    state.events.push(Event::Online(visitor.number, nick.clone()));
     let isupport = Welcome::default().isupport.join(" ");
     let mut lines = vec![
         format!(":irc.test 001 {nick} :Welcome, {nick}"),

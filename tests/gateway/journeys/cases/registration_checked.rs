@@ -2,8 +2,8 @@
 
 use viaduct_gateway_tests::prelude::*;
 
-use super::login_services::{Event, Services};
-use super::registration_support::{by_form, ensure_error, is_registered};
+use super::login_services::{Event, Services, accept_own};
+use super::registration_support::{by_form, ensure_error, is_registered, removal};
 
 pub(crate) const CASES: &[Case] = &[
     case!(the_network_accepts_before_the_gateway_does).rows("G19"),
@@ -27,7 +27,7 @@ async fn the_network_accepts_before_the_gateway_does(t: Ctx) -> Result<()> {
     phone.send(iq.child(by_form(&fields))).await?;
 
     // As far as the question for the password, which is not answered yet.
-    let session = server.accept().await?;
+    let session = accept_own(&t, &server).await?;
     session.expect_command("CAP", &["LS"]).await?;
     session.send(":irc.test CAP * LS :sasl=PLAIN").await?;
     let asked = session.expect_command("CAP", &["REQ"]).await?;
@@ -70,6 +70,7 @@ async fn the_network_accepts_before_the_gateway_does(t: Ctx) -> Result<()> {
         answer.xml()
     );
     ensure!(is_registered(&phone, GATEWAY).await?, "now it counts");
+    phone.ok("set", GATEWAY, removal()).await?;
     Ok(())
 }
 
@@ -170,5 +171,6 @@ async fn what_came_meanwhile_is_delivered_afterwards(t: Ctx) -> Result<()> {
             message.xml()
         );
     }
-    phone.expect_none("a second copy", GATEWAY, interesting).await
+    phone.expect_none("a second copy", GATEWAY, interesting).await?;
+    services.end(&phone).await
 }

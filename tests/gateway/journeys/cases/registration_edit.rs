@@ -69,7 +69,7 @@ async fn shows_what_is_on_file_but_no_secret(t: Ctx) -> Result<()> {
         seen.push(query);
     }
     ensure!(seen[0] == seen[1], "every resource gets the same");
-    Ok(())
+    services.end(&phone).await
 }
 
 async fn unchanged_data_changes_nothing(t: Ctx) -> Result<()> {
@@ -103,7 +103,8 @@ async fn unchanged_data_changes_nothing(t: Ctx) -> Result<()> {
     phone.settle(GATEWAY).await?;
     phone
         .expect_none("another subscription request", GATEWAY, asks)
-        .await
+        .await?;
+    services.end(&phone).await
 }
 
 async fn a_new_password_is_checked_first(t: Ctx) -> Result<()> {
@@ -136,7 +137,7 @@ async fn a_new_password_is_checked_first(t: Ctx) -> Result<()> {
         "the secret is not shown: {}",
         answer.xml()
     );
-    Ok(())
+    services.end(&phone).await
 }
 
 async fn a_refused_change_leaves_all_as_it_was(t: Ctx) -> Result<()> {
@@ -174,7 +175,7 @@ async fn a_refused_change_leaves_all_as_it_was(t: Ctx) -> Result<()> {
     services
         .expect("the old password on the next connection", back)
         .await?;
-    Ok(())
+    services.end(&phone).await
 }
 
 async fn an_empty_password_leaves_the_stored_one(t: Ctx) -> Result<()> {
@@ -207,7 +208,7 @@ async fn an_empty_password_leaves_the_stored_one(t: Ctx) -> Result<()> {
     services
         .expect("the stored password with the new nickname", right)
         .await?;
-    Ok(())
+    services.end(&phone).await
 }
 
 async fn a_password_change_without_its_parts_is_refused(t: Ctx) -> Result<()> {
@@ -230,7 +231,7 @@ async fn a_password_change_without_its_parts_is_refused(t: Ctx) -> Result<()> {
         services.events()
     );
     ensure!(is_registered(&phone, GATEWAY).await?, "the registration stays");
-    Ok(())
+    services.end(&phone).await
 }
 
 async fn a_new_nickname_is_taken_on_the_network(t: Ctx) -> Result<()> {

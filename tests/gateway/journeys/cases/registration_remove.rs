@@ -2,6 +2,7 @@
 
 use viaduct_gateway_tests::prelude::*;
 
+use super::login_services::welcome_own;
 use super::registration_record as record;
 use super::registration_support::{
     befriend, by_form, ensure_error, is_registered, question, register, removal, value,
@@ -59,8 +60,7 @@ async fn the_network_sees_the_leave_before_the_user_sees_the_result(t: Ctx) -> R
     let jid = server.jid();
     let name = jid.split('@').next().unwrap_or_default();
     register(&phone, GATEWAY, &[("nick", &nick), ("server", name)]).await?;
-    let session = server.accept().await?;
-    session.welcome(&Welcome::default()).await?;
+    let session = welcome_own(&t, &server).await?;
     phone.expect_presence(GATEWAY, "").await?;
     // With subscriptions both ways, the server passes on that they end.
     befriend(&phone, GATEWAY).await?;
