@@ -30,8 +30,14 @@ async fn main() {
         key_file: dir.path().join("key"),
         ..StoreConfig::default()
     };
+    let before = resident();
     let key = SealingKey::load_or_create(&config.key_file).expect("a key");
     let store = Store::open(config, key).await.expect("the store opens");
+    println!(
+        "memory: {} KiB, of which {} since before the store was opened",
+        resident(),
+        resident() - before
+    );
     let people: Vec<Write> = (1..=3 * USERS + 2).flat_map(user_with_room).collect();
     store.write(people).await.await.expect("committed");
 

@@ -161,7 +161,12 @@ impl Writer {
                 _ => CommitError::Unavailable(in_words(&error).into()),
             },
         };
-        self.interner.forget(&plan.new_said);
+        if matches!(error, CommitError::Uncertain(_)) {
+            // What came into being and what was erased is not known now.
+            self.interner.forget_all();
+        } else {
+            self.interner.forget(&plan.new_said);
+        }
         if !matches!(error, CommitError::Refused(_)) && !std::mem::replace(&mut self.troubled, true) {
             tracing::error!(%error, "the database takes no writes");
         }

@@ -1,6 +1,6 @@
 //! One copy of the gateway at a time.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 
 use viaduct_core::records::{PortalId, Position};
@@ -58,7 +58,9 @@ async fn hold_the_lock_until_killed() {
     let db = Db::borrowed(std::env::var("VIADUCT_TEST_HOLD").expect("the other test says which"));
     let store = db.open().await;
     println!("\nheld");
-    std::future::pending::<()>().await;
+    // Should the other process end before it kills this one, its end of the pipe ends too.
+    let orphaned = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
+    orphaned.await.expect("it ends").expect("readable");
     store.close().await;
 }
 
@@ -67,6 +69,7 @@ on_both! {
         let mut child = Command::new(std::env::current_exe().expect("this test"))
             .args(["--ignored", "--exact", "--nocapture", "locking::hold_the_lock_until_killed"])
             .env("VIADUCT_TEST_HOLD", db.describe())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("a second process");

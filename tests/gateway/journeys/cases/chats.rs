@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use viaduct_gateway_tests::prelude::*;
 
+use super::registration_record as record;
 use super::registration_support::{by_form, ensure_error};
 
 pub(crate) const CASES: &[Case] = &[
@@ -90,12 +91,7 @@ async fn replies_wait_for_a_user_without_clients(t: Ctx) -> Result<()> {
         .await?;
     phone.close().await?;
     alice.say(first.nick(), "now it is later").await?;
-    // The gateway has taken it when it answers what came after it.
-    alice
-        .send(format!("PRIVMSG {} :\u{1}VERSION\u{1}", first.nick()))
-        .await?;
-    let answers = |line: &Line| line.command == "NOTICE" && line.last().contains("viaduct");
-    alice.expect("the answer", answers).await?;
+    record::confirmed(&t, phone.bare(), 1).await?;
     let phone = t.client_of(&phone, "phone").await?;
     let message = phone.expect_body(&person, "now it is later").await?;
     ensure!(message.kind() == "chat", "{}", message.xml());

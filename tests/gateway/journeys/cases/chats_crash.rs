@@ -1,10 +1,6 @@
 //! A gateway that dies at the worst moment sends nothing twice (row G74).
 
-use std::time::Duration;
-
-use tokio::time::{interval, timeout};
 use viaduct_gateway_tests::prelude::*;
-use viaduct_test_support::patience::patience;
 
 use super::registration_record as record;
 use super::registration_support::ensure_error;
@@ -47,21 +43,6 @@ async fn a_crash_repeats_nothing_to_the_network(t: Ctx) -> Result<()> {
     phone.expect_none("a second error", GATEWAY, again).await
 }
 
-/// Waits until the gateway has on record that the user's server has processed so many messages of the only chat.
-async fn confirmed(t: &Ctx, messages: usize) -> Result<()> {
-    let until = async {
-        let mut ticks = interval(Duration::from_millis(50));
-        let question = "SELECT COALESCE(MAX(pruned), 0) FROM portal";
-        while record::query(t, question)?.parse::<usize>()? < messages {
-            ticks.tick().await;
-        }
-        Ok(())
-    };
-    timeout(patience(), until)
-        .await
-        .context("the messages are not confirmed")?
-}
-
 async fn a_crash_repeats_nothing_to_the_user(t: Ctx) -> Result<()> {
     let (phone, alice) = (t.client("phone").await?, t.irc("alice").await?);
     let person = t.person(alice.nick());
@@ -76,7 +57,7 @@ async fn a_crash_repeats_nothing_to_the_user(t: Ctx) -> Result<()> {
     for word in words {
         phone.expect_body(&person, word).await?;
     }
-    confirmed(&t, words.len()).await?;
+    record::confirmed(&t, phone.bare(), words.len()).await?;
     t.world().gateway().kill().await?;
     t.world().gateway().start().await?;
     t.world().await_gateway().await?;

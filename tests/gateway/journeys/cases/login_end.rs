@@ -3,6 +3,7 @@
 use viaduct_gateway_tests::prelude::*;
 
 use super::login_services::{Event, Services};
+use super::registration_record as record;
 use super::registration_support::{befriend, field, form, register, send_presence, value};
 
 pub(crate) const CASES: &[Case] = &[
@@ -85,6 +86,7 @@ async fn who_stays_connected_misses_nothing(t: Ctx) -> Result<()> {
     alive
         .send(format!(":alice!a@h PRIVMSG {nick} :are you there?"))
         .await?;
+    record::confirmed(&t, phone.bare(), 1).await?;
     let phone = t.client_of(&phone, "phone").await?;
     phone
         .expect_body(&services.person("alice"), "are you there?")

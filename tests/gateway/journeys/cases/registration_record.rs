@@ -1,8 +1,11 @@
 //! A look into the gateway's database, with the tools that come with it.
 
 use std::process::Command;
+use std::time::Duration;
 
+use tokio::time::{interval, timeout};
 use viaduct_gateway_tests::prelude::*;
+use viaduct_test_support::patience::patience;
 use viaduct_test_support::world::StoreKind;
 
 /// All of its rows, as text.
@@ -13,8 +16,26 @@ pub(crate) fn dump(t: &Ctx) -> Result<String> {
     }
 }
 
+/// Waits until it is on record that the user's server has processed so many messages of one of the user's direct
+/// chats.
+pub(crate) async fn confirmed(t: &Ctx, user: &str, messages: usize) -> Result<()> {
+    let question = format!(
+        "SELECT COALESCE(MAX(pruned), 0) FROM portal JOIN login ON login.id = portal.login WHERE jid = '{user}'"
+    );
+    let until = async {
+        let mut ticks = interval(Duration::from_millis(50));
+        while query(t, &question)?.parse::<usize>()? < messages {
+            ticks.tick().await;
+        }
+        Ok(())
+    };
+    timeout(patience(), until)
+        .await
+        .context("the messages are not confirmed")?
+}
+
 /// The first value that a query gives.
-pub(crate) fn query(t: &Ctx, sql: &str) -> Result<String> {
+fn query(t: &Ctx, sql: &str) -> Result<String> {
     let value = match t.world().options().store {
         StoreKind::Sqlite => run(Command::new("sqlite3").arg("-readonly").arg(file(t)).arg(sql)),
         StoreKind::Postgres => run(Command::new("psql").args(["-XAtc", sql]).arg(url(t)?)),
