@@ -10,6 +10,7 @@ use viaduct_bridge::{
 };
 
 use crate::address::{Addresses, server_name};
+use crate::client::to_irc::MAX_MESSAGE_BYTES;
 use crate::config::{ConfigError, IrcConfig};
 use crate::conn::dial::Dialler;
 use crate::conn::tls::Tls;
@@ -35,7 +36,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     retractions: Level::Rejected,
     resubmit: false,
     guests: true,
-    max_message_bytes: 16 * 1024,
+    max_message_bytes: MAX_MESSAGE_BYTES,
     max_nick_bytes: 30,
 };
 

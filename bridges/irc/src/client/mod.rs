@@ -23,7 +23,7 @@ mod refusal;
 mod registration;
 mod rooms;
 mod snapshot;
-mod to_irc;
+pub(crate) mod to_irc;
 #[cfg(test)]
 mod transcript;
 

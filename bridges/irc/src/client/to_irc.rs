@@ -21,6 +21,9 @@ const HOST_LEN: usize = 64;
 /// The longest user name that servers show, with the `~` of an unanswered ident.
 const USER_LEN: usize = 13;
 
+/// The most bytes of text of one message. It goes out in lines, at the pace that the server allows.
+pub(crate) const MAX_MESSAGE_BYTES: usize = 16 * 1024;
+
 impl Client {
     /// Does one command. Only while online; connecting and leaving is the driver's.
     pub(crate) fn command(&mut self, now: Now, command: Command) {
@@ -91,6 +94,11 @@ impl Client {
     }
 
     fn say(&mut self, txn: TransactionId, to: Recipient, content: Content) {
+        if content.text.plain.len() > MAX_MESSAGE_BYTES {
+            let words =
+                format!("This message is too long: at most {MAX_MESSAGE_BYTES} bytes can be carried.");
+            return self.fail(txn, Failure::refused(Refusal::NotAcceptable, words));
+        }
         let notice = content.kind == MessageKind::Notice;
         let emote = content.kind == MessageKind::Emote;
         let verb = if notice { "NOTICE" } else { "PRIVMSG" };
