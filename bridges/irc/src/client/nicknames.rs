@@ -18,14 +18,17 @@ pub(super) fn next_nick(wish: &str, asked: &str, tries: u8, too_odd: bool) -> Op
         }
         return (end < asked.len()).then(|| asked[..end].to_owned());
     }
-    if asked.len() < SAFE_NICK || asked.len() > wish.len().max(SAFE_NICK) {
+    if asked.len() < SAFE_NICK || (tries < 2 && asked == wish) {
         return Some(format!("{asked}_"));
     }
-    if asked.len() > SAFE_NICK && asked == wish {
-        return Some(format!("{asked}_"));
-    }
-    // No longer than it is: the end gives way to a number.
-    let mut end = asked.len().saturating_sub(if tries < 2 { 1 } else { 2 });
+    // A server may cut what is too long for it without a word: no longer than it is, the end gives way to a number;
+    // and at last so short that every server takes it.
+    let whole = if tries < 4 {
+        asked.len()
+    } else {
+        asked.len().min(SAFE_NICK)
+    };
+    let mut end = whole.saturating_sub(if tries < 2 { 1 } else { 2 });
     while !asked.is_char_boundary(end) {
         end -= 1;
     }
@@ -68,7 +71,16 @@ mod tests {
         );
         assert_eq!(
             next_nick("nine_char", "nine_char", 1, false).as_deref(),
-            Some("nine_cha_")
+            Some("nine_char_")
+        );
+        // Cut to nine by the server, it is another one all the same.
+        assert_eq!(
+            next_nick("nine_char", "nine_char_", 2, false).as_deref(),
+            Some("nine_cha_2")
+        );
+        assert_eq!(
+            next_nick("averylongnick", "averylongnic_3", 4, false).as_deref(),
+            Some("averylo_4")
         );
         assert_eq!(next_nick("bob", "bob", 1, true), None);
     }
