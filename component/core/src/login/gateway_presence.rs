@@ -16,6 +16,8 @@ pub(super) const GATEWAY: &str = "";
 /// The pause before a login that failed is tried again; it doubles each time.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
 const LAST_RETRY: Duration = Duration::from_secs(300);
+/// How many presences of one user are kept in mind.
+const MOST_SHOWN: usize = 1000;
 
 /// The resources of the user that are available, and to whom: to the gateway, or (where it has not been told) to
 /// people on it.
@@ -37,7 +39,7 @@ impl Online {
         }
         let known =
             |(other, whom): &(Name, Name)| *other == resource && (whom.as_str() == GATEWAY || *whom == to);
-        if !self.0.iter().any(known) {
+        if self.0.len() < MOST_SHOWN && !self.0.iter().any(known) {
             self.0.push((resource, to));
         }
     }
