@@ -4,7 +4,7 @@ use viaduct_bridge::{Answers, Name};
 
 use super::{Definition, Reply, Run};
 use crate::forms::{Shown, ShownField};
-use crate::login::{Asker, Link, Login, shown_form};
+use crate::login::{Link, Login, shown_form};
 
 /// All of them.
 pub(super) static ALL: [Definition; 7] = [
@@ -254,7 +254,6 @@ fn unregister(login: &mut Login, run: Run<'_>) -> Reply {
     if login.account.is_none() {
         return Reply::Failed("You are not registered.".into());
     }
-    let _: Asker = run.asker;
     login.unregister(None, run.out);
     Reply::Done("You have unregistered.".into())
 }

@@ -119,7 +119,7 @@ impl Login {
     }
 
     /// The user speaks to a person as an occupant of a room, or (`None`) to the puppet: answers come from there.
-    pub(super) fn address_chat(&mut self, person: &PersonId, via: Option<Name>, _out: &mut Effects) {
+    pub(super) fn address_chat(&mut self, person: &PersonId, via: Option<Name>) {
         self.chat(person).via = via;
     }
 
@@ -168,7 +168,7 @@ impl Login {
             }
             return;
         };
-        self.address_chat(person, None, out);
+        self.address_chat(person, None);
         self.say_to(Recipient::Person(person.clone()), &body, stanza, out);
     }
 

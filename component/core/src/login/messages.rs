@@ -130,7 +130,7 @@ impl Login {
             }
             return;
         };
-        self.address_chat(&person, Some(via), out);
+        self.address_chat(&person, Some(via));
         self.say_to(Recipient::Person(person), &body, stanza, out);
     }
 

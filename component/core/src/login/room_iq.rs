@@ -170,7 +170,7 @@ impl Login {
             };
             return out.send_opt(stanza.error(&Problem::because(condition, "You are not in this room.")));
         };
-        let Some((person, occupant)) = room.occupants.by_resource(nick) else {
+        let Some((_, occupant)) = room.occupants.by_resource(nick) else {
             let myself = room
                 .joined(&stanza.resource())
                 .is_some_and(|joined| names::resource(&joined.nick) == nick);
@@ -181,7 +181,6 @@ impl Login {
             let text = format!("There is no '{nick}' in this room.");
             return out.send_opt(stanza.error(&Problem::because(Condition::ItemNotFound, text)));
         };
-        let _ = person;
         let name = occupant.nick.to_string();
         self.disco_or(now, stanza, || person_info(&name), out);
     }
