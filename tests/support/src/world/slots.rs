@@ -1,9 +1,11 @@
 //! Places for scripted IRC servers.
 //!
 //! A gateway reads its configuration once, so the servers that tests will script are in it from the start, each
-//! under a name of its own; a test borrows one.
+//! under a name of its own; a test borrows one. There are many, and who was used longest ago comes first: a user of a
+//! test that has ended may still be trying to get back to where its server was, and should find nobody there.
 
-use std::net::SocketAddr;
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, Result};
@@ -16,7 +18,9 @@ use crate::ports::Port;
 use crate::transcript::Voice;
 
 /// How many places of each kind there are; who comes when all are taken waits.
-const PLACES: usize = 12;
+const PLACES: u8 = 160;
+/// The second byte of the first place's address; the ones before it are taken by [`Port::private_ip`].
+const FIRST: u8 = 78;
 
 /// What the gateway knows of the server at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +36,7 @@ pub enum SlotKind {
 #[derive(Debug)]
 pub struct Slot {
     place: Arc<Place>,
-    pool: Arc<Mutex<Vec<Arc<Place>>>>,
+    pool: Arc<Mutex<VecDeque<Arc<Place>>>>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -42,7 +46,6 @@ struct Place {
     plain: SocketAddr,
     tls: SocketAddr,
     kind: SlotKind,
-    _port: Port,
 }
 
 #[derive(Debug)]
@@ -54,8 +57,10 @@ pub(super) struct Slots {
 #[derive(Debug)]
 struct Pool {
     all: Vec<Arc<Place>>,
-    free: Arc<Mutex<Vec<Arc<Place>>>>,
+    free: Arc<Mutex<VecDeque<Arc<Place>>>>,
     permits: Arc<Semaphore>,
+    /// All places of the pool have its number, each on an address of its own.
+    _port: Port,
 }
 
 impl Slots {
@@ -86,7 +91,11 @@ impl Slots {
             SlotKind::Standard => &self.standard,
         };
         let permit = pool.permits.clone().acquire_owned().await?;
-        let place = pool.free.lock().expect("no holder of this lock panics").pop();
+        let place = pool
+            .free
+            .lock()
+            .expect("no holder of this lock panics")
+            .pop_front();
         let place = place.context("there are as many permits as places")?;
         Ok(Slot {
             place,
@@ -98,34 +107,37 @@ impl Slots {
 
 impl Pool {
     fn new(kind: SlotKind, gateway: GatewayKind) -> Result<Self> {
-        let all = (0..PLACES).map(|number| Ok(Arc::new(Place::new(kind, number, gateway)?)));
-        let all = all.collect::<Result<Vec<_>>>()?;
+        let port = Port::reserve()?;
+        let all = (0..PLACES).map(|number| Arc::new(Place::new(kind, number, gateway, &port)));
+        let all: Vec<_> = all.collect();
         Ok(Self {
-            free: Arc::new(Mutex::new(all.clone())),
-            permits: Arc::new(Semaphore::new(PLACES)),
+            free: Arc::new(Mutex::new(all.iter().cloned().collect())),
+            permits: Arc::new(Semaphore::new(all.len())),
             all,
+            _port: port,
         })
     }
 }
 
 impl Place {
-    fn new(kind: SlotKind, number: usize, gateway: GatewayKind) -> Result<Self> {
-        let port = Port::reserve()?;
-        let ip = port.private_ip();
+    fn new(kind: SlotKind, number: u8, gateway: GatewayKind, port: &Port) -> Self {
+        let [_, _, high, low] = port.private_ip().octets();
+        let ip = Ipv4Addr::new(127, FIRST + number, high, low);
         let (name, plain) = match (gateway, kind) {
-            (GatewayKind::Viaduct, SlotKind::Plain) => (format!("scripted-{number}.test"), port.addr()),
+            (GatewayKind::Viaduct, SlotKind::Plain) => {
+                (format!("scripted-{number}.test"), (ip, port.number()).into())
+            }
             (GatewayKind::Viaduct, SlotKind::Standard) => {
                 (format!("standard-{number}.test"), (ip, 6667).into())
             }
             (GatewayKind::Biboumi, _) => (ip.to_string(), (ip, 6667).into()),
         };
-        Ok(Self {
+        Self {
             name,
             plain,
             tls: (ip, 6697).into(),
             kind,
-            _port: port,
-        })
+        }
     }
 }
 
@@ -166,6 +178,6 @@ impl Drop for Slot {
         self.pool
             .lock()
             .expect("no holder of this lock panics")
-            .push(self.place.clone());
+            .push_back(self.place.clone());
     }
 }
