@@ -40,6 +40,8 @@ pub struct Capabilities {
     pub room_passwords: Level,
     /// Telling others that the user is away.
     pub away: Level,
+    /// Saying something to a server in the network's own language.
+    pub raw: Level,
     /// Corrections (XEP-0308).
     pub corrections: Level,
     /// Reactions (XEP-0444).

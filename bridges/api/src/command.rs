@@ -3,6 +3,7 @@
 use crate::event::Rank;
 use crate::ids::{Name, PersonId, RoomId, ServerId, TransactionId};
 use crate::secret::Secret;
+use crate::settings::{Scope, Settings};
 use crate::text::Content;
 
 /// One thing to do on the network. Commands of one session are done in the order in which they were submitted.
@@ -106,6 +107,23 @@ pub enum Command {
         /// Why.
         reason: Option<Name>,
     },
+    /// What the user has set for a server or a room, or for everything, from now on. A session is told before its
+    /// first other command. What concerns making a connection counts from the next one.
+    Configure {
+        /// What it is about.
+        scope: Scope,
+        /// All that is set there.
+        settings: Settings,
+    },
+    /// Say something to a server in the network's own language.
+    Raw {
+        /// Comes back with the outcome.
+        txn: TransactionId,
+        /// Which server.
+        server: ServerId,
+        /// What.
+        line: Name,
+    },
     /// Tell the other people of all connected servers that the user is away (or, with `None`, back).
     SetAway {
         /// Why, or `None` when back.
@@ -143,11 +161,13 @@ impl Command {
             | Self::SetNick { txn, .. }
             | Self::SetRank { txn, .. }
             | Self::Kick { txn, .. }
-            | Self::SetBan { txn, .. } => Some(*txn),
+            | Self::SetBan { txn, .. }
+            | Self::Raw { txn, .. } => Some(*txn),
             Self::Connect { .. }
             | Self::Disconnect { .. }
             | Self::Join { .. }
             | Self::Leave { .. }
+            | Self::Configure { .. }
             | Self::SetAway { .. } => None,
         }
     }

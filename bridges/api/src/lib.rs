@@ -27,6 +27,7 @@ pub mod login;
 pub mod loopback;
 pub mod outgoing;
 pub mod secret;
+pub mod settings;
 pub mod text;
 
 pub use address::{Address, BadAddress};
@@ -41,6 +42,7 @@ pub use failure::{Failure, Refusal};
 pub use ids::{MessageId, Name, PersonId, RoomId, ServerId, Timestamp, TransactionId};
 pub use login::{Account, Answers, Field, FieldKind, Form, LoginFlow, Step};
 pub use secret::Secret;
+pub use settings::{BadSetting, Scope, Settings};
 pub use text::{Content, MessageKind, Span, Style, Text};
 
 /// A boxed future, as the object-safe traits of the seam return it.

@@ -31,6 +31,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     create_rooms: Level::Full,
     room_passwords: Level::Full,
     away: Level::Full,
+    raw: Level::Full,
     corrections: Level::Rejected,
     reactions: Level::Rejected,
     retractions: Level::Rejected,

@@ -149,7 +149,8 @@ impl Session for IrcSession {
             let server = match &command {
                 Command::Connect { server, .. }
                 | Command::Disconnect { server, .. }
-                | Command::SetNick { server, .. } => server.clone(),
+                | Command::SetNick { server, .. }
+                | Command::Raw { server, .. } => server.clone(),
                 Command::Join { room, .. }
                 | Command::Leave { room, .. }
                 | Command::SetTopic { room, .. }
@@ -157,6 +158,7 @@ impl Session for IrcSession {
                 | Command::Kick { room, .. }
                 | Command::SetBan { room, .. } => room.server.clone(),
                 Command::Send { to, .. } => to.server().clone(),
+                Command::Configure { .. } => continue,
                 Command::SetAway { text } => {
                     lock(&self.state.away).clone_from(text);
                     for connection in lock(&self.servers).values() {

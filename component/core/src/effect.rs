@@ -131,6 +131,8 @@ pub enum Timer {
     Join(PortalId),
     /// Sessions of ad-hoc commands may have expired.
     Commands,
+    /// A room in which the user stays is entered again.
+    Kept(PortalId),
     /// A login that failed for the time being is tried again.
     LogIn,
 }

@@ -3,7 +3,11 @@
 
 use std::sync::Arc;
 
-use viaduct_bridge::{Account, Content, MessageId, Name, Recipient, Secret, Timestamp, Topic, TransactionId};
+use viaduct_bridge::{
+    Account, Content, MessageId, Name, Recipient, Scope, Secret, Settings, Timestamp, Topic, TransactionId,
+};
+
+use crate::options::Options;
 
 /// Names a login for ever.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -33,6 +37,8 @@ pub enum Write {
     Login(Box<LoginRecord>),
     /// Forget a login and everything that belongs to it.
     ForgetLogin(LoginId),
+    /// What a user has set within a scope, as it is now; nothing is on record where all is at its default.
+    Settings(Box<SettingsRecord>),
     /// A portal, as it is now.
     Portal(Box<PortalRecord>),
     /// A resource is in a room (also when its nickname or its cursor is set anew).
@@ -111,6 +117,19 @@ pub struct Preferences {
     pub stay_connected: bool,
 }
 
+/// What a user has set within one scope.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SettingsRecord {
+    /// Whose.
+    pub login: LoginId,
+    /// What it is about.
+    pub scope: Scope,
+    /// What concerns the gateway itself.
+    pub options: Options,
+    /// What concerns the network. Sealed at rest.
+    pub network: Settings,
+}
+
 /// A mirrored conversation, as one user sees it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct PortalRecord {
@@ -128,6 +147,8 @@ pub struct PortalRecord {
     pub key: Option<Secret>,
     /// The subject last shown.
     pub topic: Option<Topic>,
+    /// Whether the user stays in the room without any client.
+    pub kept: bool,
 }
 
 /// A resource of the user that is in a room.
@@ -197,6 +218,8 @@ pub struct OutboxRecord {
 pub struct LoadedLogin {
     /// The login itself.
     pub login: LoginRecord,
+    /// What the user has set.
+    pub settings: Vec<SettingsRecord>,
     /// Its portals.
     pub portals: Vec<LoadedPortal>,
     /// Messages that the network had not answered for, by transaction.

@@ -161,6 +161,8 @@ impl Server {
                 let done = self.ban(&me, &room.room, &fold(&person), banned, reason);
                 self.settle(session, txn, done);
             }
+            // Nothing can be set here, and the objection to the other was raised above.
+            Command::Configure { .. } | Command::Raw { .. } => {}
             Command::SetAway { text } => {
                 if let Some(link) = self.links.get_mut(&session) {
                     link.away.clone_from(&text);
@@ -184,6 +186,7 @@ impl Server {
             Command::SetRank { .. } => (capabilities.ranks, "a change of rights"),
             Command::Kick { .. } => (capabilities.kick, "removing somebody"),
             Command::SetBan { .. } => (capabilities.ban, "a ban"),
+            Command::Raw { .. } => (capabilities.raw, "a language of its own"),
             _ => return None,
         };
         (level == Level::Rejected).then_some(Failure::Unsupported { feature })

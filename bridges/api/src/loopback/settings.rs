@@ -63,6 +63,7 @@ fn full() -> Capabilities {
         create_rooms: Level::Full,
         room_passwords: Level::Full,
         away: Level::Full,
+        raw: Level::Rejected,
         corrections: Level::Rejected,
         reactions: Level::Rejected,
         retractions: Level::Rejected,

@@ -110,7 +110,8 @@ fn server_of(command: &Command) -> Option<&ServerId> {
     match command {
         Command::Connect { server, .. }
         | Command::Disconnect { server, .. }
-        | Command::SetNick { server, .. } => Some(server),
+        | Command::SetNick { server, .. }
+        | Command::Raw { server, .. } => Some(server),
         Command::Join { room, .. }
         | Command::Leave { room, .. }
         | Command::SetTopic { room, .. }
@@ -118,7 +119,7 @@ fn server_of(command: &Command) -> Option<&ServerId> {
         | Command::Kick { room, .. }
         | Command::SetBan { room, .. } => Some(&room.server),
         Command::Send { to, .. } => Some(to.server()),
-        Command::SetAway { .. } => None,
+        Command::SetAway { .. } | Command::Configure { .. } => None,
     }
 }
 

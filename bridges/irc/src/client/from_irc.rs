@@ -86,6 +86,11 @@ impl Client {
             367 => self.on_ban_listed(message),
             368 => self.on_ban_list_end(message),
             code if refusal::is_error(code) => self.on_error(now, code, message),
+            // The user has asked for something in the server's own language, and reads the answer.
+            _ if self.book.oldest(|pending| pending.what == What::Raw).is_some() => {
+                let words: Vec<&str> = message.params().iter().skip(1).copied().collect();
+                self.server_says(&words.join(" "));
+            }
             _ => {}
         }
     }
@@ -152,6 +157,7 @@ impl Client {
         named
             .or_else(|| self.book.oldest(by_verb))
             .or_else(|| self.book.oldest(by_kind))
+            .or_else(|| self.book.oldest(|pending| pending.what == What::Raw))
     }
 
     /// FAIL of IRCv3 standard-replies: `FAIL command code [context…] :words`.

@@ -18,6 +18,8 @@ pub(super) enum What {
         /// What was said, kept where an echo is to come.
         content: Option<Box<Content>>,
     },
+    /// A line of the user's own making.
+    Raw,
     Topic,
     Nick,
     Rank,
@@ -41,6 +43,7 @@ impl What {
             Self::Nick => "NICK",
             Self::Rank | Self::Ban | Self::Unban { .. } => "MODE",
             Self::Kick => "KICK",
+            Self::Raw => "",
         }
     }
 

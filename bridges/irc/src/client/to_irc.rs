@@ -34,6 +34,18 @@ impl Client {
             Command::Leave { room, reason } => self.leave(room, reason.as_deref()),
             Command::SetAway { text } => self.set_away(text.as_deref()),
             Command::Send { txn, to, content, .. } => self.say(txn, to, content),
+            // It is the session's.
+            Command::Configure { .. } => {}
+            Command::Raw { txn, line, .. } => match Line::raw(&line) {
+                Some(line) => {
+                    let target = Name::from("");
+                    self.enter(txn, What::Raw, target, None, vec![line]);
+                }
+                None => {
+                    let words = "This is no line: it begins with a command, such as 'LUSERS'.";
+                    self.fail(txn, Failure::refused(Refusal::NotAcceptable, words));
+                }
+            },
             Command::SetTopic { txn, room, text } => {
                 let line = Line::command("TOPIC").arg(&room.room).trailing(&text);
                 let target = self.fold(&room.room);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use viaduct_bridge::{Address, Message, Name, PersonId, Recipient, ServerId, Timestamp};
 
 use super::Login;
+use super::outcomes::{Pending, Request};
 use crate::context::Context;
 use crate::effect::{Effect, Effects, Mark, ReplayRequest};
 use crate::ns;
@@ -143,6 +144,7 @@ impl Login {
             nick: "".into(),
             key: None,
             topic: None,
+            kept: false,
         }))
     }
 
@@ -173,11 +175,19 @@ impl Login {
     }
 
     /// A message to a server's address: there is nobody who would read it.
+    /// A message to a server itself: a line in the network's own language, from those who may speak it.
     pub(super) fn server_message(&mut self, server: &ServerId, stanza: &Incoming, out: &mut Effects) {
-        if stanza.text_of("body").is_some() {
+        let Some(body) = stanza.text_of("body").filter(|_| !stanza.is_error()) else {
+            return;
+        };
+        if !self.may_speak_raw() {
             let text =
                 format!("Nobody reads messages to {server} itself. Write to a room or a person there.");
-            out.send_opt(stanza.error(&Problem::because(Condition::ServiceUnavailable, text)));
+            return out.send_opt(stanza.error(&Problem::because(Condition::ServiceUnavailable, text)));
+        }
+        let pending = Pending::Stanza(Request::of(stanza));
+        if let Err(problem) = self.speak_raw(server, body.trim().into(), pending, out) {
+            out.send_opt(stanza.error(&problem));
         }
     }
 
@@ -220,6 +230,7 @@ impl Login {
                 nick: "".into(),
                 key: None,
                 topic: None,
+                kept: false,
             })));
             let cursor = chat.cursor;
             out.write(Write::Joined(Box::new(JoinedRecord {

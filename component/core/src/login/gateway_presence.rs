@@ -157,8 +157,16 @@ impl Login {
     }
 
     pub(super) fn unavailable(&mut self, resource: &Name, from: &str, out: &mut Effects) {
-        if self.online.remove(resource, from) && self.online.is_empty() && !self.preferences.stay_connected {
-            self.log_out(out);
+        if !self.online.remove(resource, from) || !self.online.is_empty() || self.preferences.stay_connected {
+            return;
+        }
+        if !self.rooms.values().any(|room| room.kept) {
+            return self.log_out(out);
+        }
+        // The user stays in some rooms; the other servers are left.
+        let servers: Vec<_> = self.servers.keys().cloned().collect();
+        for server in servers {
+            self.release(&server, out);
         }
     }
 
@@ -170,6 +178,7 @@ impl Login {
         for room in rooms {
             if let Some(room) = self.rooms.get_mut(&room) {
                 room.expel(&self.ctx, &[], Some("You have logged out."), out);
+                room.let_go(out);
                 let _ = room.depart(None);
             }
         }

@@ -14,27 +14,29 @@ mod rooms;
 mod route;
 mod servers;
 mod service;
+mod settings;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jid::BareJid;
 use viaduct_bridge::{
-    Account, Command, Failure, Name, PersonId, Recipient, RemoteEvent, RoomId, ServerId, Timestamp,
-    TransactionId,
+    Account, Command, Failure, Name, PersonId, Recipient, RemoteEvent, RoomId, Scope, ServerId, Settings,
+    Timestamp, TransactionId,
 };
 
 use crate::command::CommandDesk;
 use crate::context::Context;
 use crate::effect::{Effect, Effects, Input, Mark, Timer};
+use crate::options::Options;
 use crate::portal::Room;
 use crate::records::{LoadedLogin, LoginId, LoginRecord, OutboxRecord, Preferences, Write};
 use chats::Chat;
 use gateway_presence::{Entry, Online};
-use outcomes::Pending;
 use register::Registrations;
 use servers::Server;
 
+pub(crate) use outcomes::Pending;
 pub(crate) use register::{Asker, shown as shown_form};
 pub(crate) use servers::Link;
 
@@ -49,6 +51,8 @@ pub struct Login {
     recorded: bool,
     pub(crate) account: Option<Account>,
     pub(crate) preferences: Preferences,
+    /// What the user has set, by scope; nothing where all is at its default.
+    settings: BTreeMap<Scope, (Options, Settings)>,
     /// Whether the link to the XMPP server takes stanzas.
     attached: bool,
     /// Whether the session with the network is open.
@@ -84,6 +88,7 @@ impl Login {
             recorded: loaded.is_some(),
             account: None,
             preferences: Preferences::default(),
+            settings: BTreeMap::new(),
             attached: false,
             session: false,
             online: Online::default(),
@@ -106,11 +111,16 @@ impl Login {
     fn restore(&mut self, loaded: LoadedLogin) {
         self.account = loaded.login.account;
         self.preferences = loaded.login.preferences;
+        let settings = loaded.settings.into_iter();
+        self.settings = settings
+            .map(|record| (record.scope, (record.options, record.network)))
+            .collect();
         for portal in loaded.portals {
             match portal.portal.with.clone() {
-                Recipient::Room(room) => {
-                    self.rooms
-                        .insert(room.clone(), Room::restore(&self.ctx, &self.bare, room, portal));
+                Recipient::Room(id) => {
+                    let mut room = Room::restore(&self.ctx, &self.bare, id.clone(), portal);
+                    room.chosen = self.chosen_in(&id);
+                    self.rooms.insert(id, room);
                 }
                 Recipient::Person(person) => {
                     self.chats
@@ -155,7 +165,7 @@ impl Login {
             Input::LinkDown => self.link_down(),
             Input::Confirmed(marks) => self.confirmed(marks, out),
             Input::Timer(timer) => self.timer(now, timer, out),
-            Input::LoginStep { flow, step } => self.login_step(now, flow, step, out),
+            Input::LoginStep { flow, step } => self.login_step(flow, step, out),
             Input::Stopping => {
                 if std::mem::take(&mut self.session) {
                     out.push(Effect::CloseSession { reason: None });
@@ -167,7 +177,7 @@ impl Login {
     /// Takes up what was going on before a restart: the user's rooms, and the network where presence alone asks for it.
     fn start(&mut self, out: &mut Effects) {
         let mut again: Vec<Command> = Vec::new();
-        for room in self.rooms.values_mut().filter(|room| !room.joined.is_empty()) {
+        for room in self.rooms.values_mut().filter(|room| !room.is_unused()) {
             room.place = crate::portal::Place::Entering;
             let (nick, key) = (room.wish.clone(), room.key.clone());
             again.push(Command::Join {
@@ -264,12 +274,13 @@ impl Login {
             Timer::Join(portal) => self.join_timed_out(portal, out),
             Timer::Commands => self.desk.expire(now, out),
             Timer::LogIn => self.log_in_again(out),
+            Timer::Kept(portal) => self.enter_kept(portal, out),
         }
     }
 
     fn remote(&mut self, now: Timestamp, event: RemoteEvent, out: &mut Effects) {
         match event {
-            RemoteEvent::Server { server, event } => self.server_event(&server, event, out),
+            RemoteEvent::Server { server, event } => self.server_event(now, &server, event, out),
             RemoteEvent::Room { room, event } => self.room_event(now, &room, event, out),
             RemoteEvent::Person { person, event } => self.person_event(now, &person, event, out),
             RemoteEvent::Outcome { txn, outcome } => self.outcome(now, txn, outcome, out),
@@ -280,6 +291,7 @@ impl Login {
     pub(crate) fn submit(&mut self, command: Command, out: &mut Effects) {
         if !std::mem::replace(&mut self.session, true) {
             out.push(Effect::OpenSession(self.account.clone()));
+            self.configure(out);
         }
         out.push(Effect::Submit(command));
     }

@@ -3,6 +3,7 @@
 use viaduct_bridge::{Message, Name, Outcome, Recipient, Timestamp, TransactionId};
 
 use super::Login;
+use super::register::Asker;
 use crate::effect::{Effects, Mark};
 use crate::ns;
 use crate::portal::Room;
@@ -13,7 +14,7 @@ use crate::xml::{Stanza, Xml};
 
 /// A command for which the network has not answered yet.
 #[derive(Debug)]
-pub(super) enum Pending {
+pub(crate) enum Pending {
     /// A message.
     Message {
         /// What is on record of it.
@@ -30,6 +31,13 @@ pub(super) enum Pending {
     },
     /// A message that is no message: a change of subject.
     Stanza(Request),
+    /// What a command of the user (XEP-0050, or in the chat) asked for.
+    Asked {
+        /// Who waits.
+        asker: Asker,
+        /// What they are told when it is done.
+        done: String,
+    },
     /// One of the commands of an IQ.
     Part {
         /// The IQ.
@@ -41,7 +49,7 @@ pub(super) enum Pending {
 
 /// As much of a stanza as its answer needs.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
+pub(crate) struct Request {
     kind: Kind,
     from: Name,
     to: Name,
@@ -96,6 +104,13 @@ impl Login {
             (Pending::Nick { .. } | Pending::Stanza(_), Outcome::Accepted { .. }) => {}
             (Pending::Nick { request, .. } | Pending::Stanza(request), Outcome::Failed(failure)) => {
                 out.send(request.refuse(&Problem::from(&failure)));
+            }
+            (Pending::Asked { asker, done }, outcome) => {
+                let result = match outcome {
+                    Outcome::Accepted { .. } => Ok(done),
+                    Outcome::Failed(failure) => Err(failure.to_string()),
+                };
+                self.answer_command(asker, result, out);
             }
             (Pending::Part { request, rest }, outcome) => self.part_done(&request, &rest, &outcome, out),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use viaduct_bridge::{Account, Answers, Command, Failure, FieldKind, Form, Step, Timestamp};
+use viaduct_bridge::{Account, Answers, Command, Failure, FieldKind, Form, Step};
 
 use super::Login;
 use super::outcomes::{Pending, Request};
@@ -49,7 +49,7 @@ pub(crate) enum Asker {
 }
 
 impl Login {
-    pub(super) fn register_iq(&mut self, now: Timestamp, stanza: &Incoming, out: &mut Effects) {
+    pub(super) fn register_iq(&mut self, stanza: &Incoming, out: &mut Effects) {
         if !self.ctx.access.allows(&self.user) {
             let problem = self
                 .shut_out()
@@ -96,9 +96,9 @@ impl Login {
             to: stanza.to.as_str().into(),
             id: stanza.id.clone().unwrap_or_default(),
         };
-        if let Err(refused) = self.begin_login(now, given, asker, out) {
+        if let Err(refused) = self.begin_login(given, asker, out) {
             let (asker, problem) = *refused;
-            self.tell_asker(now, asker, Err(&problem), out);
+            self.tell_asker(asker, Err(&problem), out);
         }
     }
 
@@ -135,7 +135,6 @@ impl Login {
     /// Begins to register, or to change the registration. Fields that were left out stay as they are.
     pub(crate) fn begin_login(
         &mut self,
-        now: Timestamp,
         given: Answers,
         asker: Asker,
         out: &mut Effects,
@@ -174,7 +173,7 @@ impl Login {
             answers.insert(field.name.to_owned(), value.to_owned());
         }
         if !changed {
-            self.tell_asker(now, asker, Ok(()), out);
+            self.tell_asker(asker, Ok(()), out);
             return Ok(());
         }
         if !self.registrations.active.is_empty() {
@@ -195,7 +194,7 @@ impl Login {
         Ok(())
     }
 
-    pub(super) fn login_step(&mut self, now: Timestamp, flow: FlowId, step: Step, out: &mut Effects) {
+    pub(super) fn login_step(&mut self, flow: FlowId, step: Step, out: &mut Effects) {
         let Some(asker) = self.registrations.active.remove(&flow) else {
             return;
         };
@@ -211,7 +210,7 @@ impl Login {
                 };
                 let before = self.account.replace(account);
                 self.write_record(out);
-                self.tell_asker(now, asker, Ok(()), out);
+                self.tell_asker(asker, Ok(()), out);
                 self.registered(before.as_ref(), online.as_ref(), out);
             }
             Step::Failed { field, failure } => {
@@ -224,23 +223,18 @@ impl Login {
                 if let (Some(field), Some(text)) = (field, problem.text.as_mut()) {
                     *text = format!("{text} ({field})");
                 }
-                self.tell_asker(now, asker, Err(&problem), out);
+                self.tell_asker(asker, Err(&problem), out);
                 out.push(Effect::EndLogin(flow));
             }
             Step::Form(_) | Step::OpenUrl { .. } => {
                 let text = "This login needs more steps than this client showed. Use the command 'register'.";
-                self.tell_asker(
-                    now,
-                    asker,
-                    Err(&Problem::because(Condition::NotAcceptable, text)),
-                    out,
-                );
+                self.tell_asker(asker, Err(&Problem::because(Condition::NotAcceptable, text)), out);
                 out.push(Effect::EndLogin(flow));
             }
         }
     }
 
-    fn tell_asker(&mut self, now: Timestamp, asker: Asker, result: Result<(), &Problem>, out: &mut Effects) {
+    fn tell_asker(&mut self, asker: Asker, result: Result<(), &Problem>, out: &mut Effects) {
         match asker {
             Asker::Iq { from, to, id } => match result {
                 Ok(()) => {
@@ -249,13 +243,12 @@ impl Login {
                 }
                 Err(problem) => out.send(error(Kind::Iq, &to, &from, Some(&id), problem)),
             },
-            Asker::Command(session) => self.command_flow_done(now, &session, result, out),
-            Asker::Chat => {
-                let text = match result {
-                    Ok(()) => "Done. You are registered.".to_owned(),
-                    Err(problem) => problem.text.clone().unwrap_or_default(),
+            waiting => {
+                let result = match result {
+                    Ok(()) => Ok("You are registered.".to_owned()),
+                    Err(problem) => Err(problem.text.clone().unwrap_or_default()),
                 };
-                self.say(&text, out);
+                self.answer_command(waiting, result, out);
             }
         }
     }
@@ -311,7 +304,7 @@ impl Login {
             out.push(Effect::CloseSession { reason: None });
         }
         for pending in std::mem::take(&mut self.pending).into_values() {
-            self.refuse_pending(&pending, out);
+            self.refuse_pending(pending, out);
         }
         for room in self.rooms.values_mut() {
             room.expel(&self.ctx, &["321"], Some("You have unregistered."), out);
@@ -323,6 +316,7 @@ impl Login {
         self.online.clear();
         self.account = None;
         self.preferences = crate::records::Preferences::default();
+        self.settings.clear();
         out.write(Write::ForgetLogin(self.id));
         self.recorded = false;
         self.id = self.ctx.ids.login();
@@ -336,7 +330,7 @@ impl Login {
         }
     }
 
-    fn refuse_pending(&self, pending: &Pending, out: &mut Effects) {
+    fn refuse_pending(&mut self, pending: Pending, out: &mut Effects) {
         let problem = Problem::because(Condition::RegistrationRequired, "You have unregistered.");
         match pending {
             Pending::Message { record, .. } => {
@@ -350,7 +344,11 @@ impl Login {
                 ));
             }
             Pending::Nick { request, .. } | Pending::Stanza(request) | Pending::Part { request, .. } => {
-                out.send(Request::refuse(request, &problem));
+                out.send(Request::refuse(&request, &problem));
+            }
+            Pending::Asked { asker, .. } => {
+                let text = problem.text.unwrap_or_default();
+                self.answer_command(asker, Err(text), out);
             }
         }
     }

@@ -3,6 +3,7 @@
 use viaduct_bridge::{Level, RoomId, Timestamp};
 
 use super::Login;
+use crate::command::Target;
 use crate::effect::Effects;
 use crate::forms::{Shown, ShownField};
 use crate::names;
@@ -19,6 +20,9 @@ impl Login {
         }
         if stanza.to.resource().is_some() {
             return self.occupant_iq(now, id, stanza, out);
+        }
+        if self.command_requests(now, &Target::Room(id.clone()), stanza, out) {
+            return;
         }
         let Some(payload) = stanza.payload() else {
             return out.send_opt(stanza.error(&Problem::new(Condition::BadRequest)));
@@ -65,6 +69,7 @@ impl Login {
             ns::MUC,
             ns::DISCO_INFO,
             ns::DISCO_ITEMS,
+            ns::COMMANDS,
             ns::PING,
             ns::MAM,
             ns::MAM_EXTENDED,

@@ -120,10 +120,12 @@ impl Login {
         self.ensure_recorded(out);
         let ctx = self.ctx.clone();
         let login = self.id;
+        let chosen = self.chosen_in(id);
         let room = self
             .rooms
             .entry(id.clone())
             .or_insert_with(|| Room::new(&ctx, login, id.clone(), wish.clone()));
+        room.chosen = chosen;
         let waiting = Waiting {
             resource: stanza.resource(),
             jid: stanza.from.as_str().into(),

@@ -120,7 +120,7 @@ impl Login {
             .servers
             .get_mut(&person.server)
             .map(|server| &mut server.link);
-        if let Some(super::servers::Link::Online { nick: known }) = mine
+        if let Some(super::servers::Link::Online { nick: known, .. }) = mine
             && self
                 .rooms
                 .values()

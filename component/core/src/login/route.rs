@@ -47,7 +47,7 @@ impl Login {
     fn for_gateway(&mut self, now: Timestamp, stanza: &Incoming, out: &mut Effects) {
         match stanza.kind {
             Kind::Presence => self.gateway_presence(stanza, out),
-            Kind::Message => self.gateway_message(now, stanza, out),
+            Kind::Message => self.gateway_message(stanza, out),
             Kind::Iq => self.gateway_iq(now, stanza, out),
         }
     }

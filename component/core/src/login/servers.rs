@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use viaduct_bridge::{Command, Failure, Name, RoomId, ServerEvent, ServerId};
+use viaduct_bridge::{Command, Failure, Name, RoomId, ServerEvent, ServerId, Timestamp};
 
 use super::Login;
+use super::outcomes::Pending;
 use crate::effect::{Effect, Effects, Timer};
 use crate::ns;
 use crate::portal::Place;
+use crate::stanza::{Condition, Problem};
 use crate::xml::Xml;
 
 /// How long a connection outlives its last room while a direct chat may go on.
@@ -36,6 +38,8 @@ pub(crate) enum Link {
     Online {
         /// The user's nickname.
         nick: Name,
+        /// Since when.
+        since: Timestamp,
     },
     /// It was lost; the bridge is bringing it back.
     Offline {
@@ -58,7 +62,13 @@ impl Login {
         self.ctx.bridge.home_server(self.account.as_ref()).as_ref() == Some(server)
     }
 
-    pub(super) fn server_event(&mut self, id: &ServerId, event: ServerEvent, out: &mut Effects) {
+    pub(super) fn server_event(
+        &mut self,
+        now: Timestamp,
+        id: &ServerId,
+        event: ServerEvent,
+        out: &mut Effects,
+    ) {
         match event {
             ServerEvent::Connecting => {
                 let server = self.server(id);
@@ -68,7 +78,7 @@ impl Login {
             }
             ServerEvent::Online { nick, me: _, warning } => {
                 let server = self.server(id);
-                server.link = Link::Online { nick };
+                server.link = Link::Online { nick, since: now };
                 if std::mem::take(&mut server.told_lost) {
                     self.tell_rooms(id, &format!("Connected to {id} again."), out);
                 }
@@ -131,7 +141,7 @@ impl Login {
             return;
         }
         for room in self.rooms.values().filter(|room| room.room.server == *server) {
-            for joined in &room.joined {
+            for joined in room.joined.iter().filter(|_| room.chosen.connection_messages) {
                 let mut xml = Xml::stanza("message", &room.jid, &joined.jid);
                 xml.attr("type", "groupchat")
                     .attr("id", &self.ctx.token())
@@ -217,5 +227,89 @@ impl Login {
             self.session = false;
             out.push(Effect::CloseSession { reason: None });
         }
+    }
+
+    /// Leaves a server with all its rooms, for good. Whether there was anything to leave.
+    pub(crate) fn leave_server(&mut self, id: &ServerId, out: &mut Effects) -> bool {
+        let rooms = self.rooms.values().filter(|room| room.room.server == *id);
+        let rooms: Vec<RoomId> = rooms
+            .filter(|room| !room.is_unused() || room.place != Place::Outside)
+            .map(|room| room.room.clone())
+            .collect();
+        for room in &rooms {
+            if let Some(room) = self.rooms.get_mut(room) {
+                room.expel(&self.ctx, &[], Some("You have left the server."), out);
+                room.waiting.clear();
+                room.let_go(out);
+                // The server is left as a whole.
+                let _ = room.depart(None);
+            }
+        }
+        if self.servers.remove(id).is_none() && rooms.is_empty() {
+            return false;
+        }
+        let (server, reason) = (id.clone(), None);
+        self.submit(Command::Disconnect { server, reason }, out);
+        if self.servers.is_empty() {
+            self.session = false;
+            out.push(Effect::CloseSession { reason: None });
+        }
+        true
+    }
+
+    /// Closes the connection to a server and makes a new one. The clients stay in their rooms.
+    pub(crate) fn reconnect(&mut self, id: &ServerId, out: &mut Effects) {
+        let (server, reason) = (id.clone(), None);
+        if self.servers.contains_key(id) {
+            let server = server.clone();
+            self.submit(Command::Disconnect { server, reason }, out);
+        }
+        let mut again = Vec::new();
+        for room in self.rooms.values_mut().filter(|room| room.room.server == *id) {
+            if room.place == Place::Outside && room.is_unused() {
+                continue;
+            }
+            room.fall_out_of_step();
+            room.place = Place::Entering;
+            let (room, nick, key) = (room.room.clone(), room.wish.clone(), room.key.clone());
+            again.push(Command::Join { room, nick, key });
+        }
+        let nick = self.default_nick();
+        self.server(id).link = Link::Connecting;
+        self.submit(Command::Connect { server, nick }, out);
+        for command in again {
+            self.submit(command, out);
+        }
+    }
+
+    /// Says something to a server in the network's own language.
+    ///
+    /// # Errors
+    /// When the user may not, or is not connected there.
+    pub(crate) fn speak_raw(
+        &mut self,
+        id: &ServerId,
+        line: Name,
+        pending: Pending,
+        out: &mut Effects,
+    ) -> Result<(), Problem> {
+        if !self.may_speak_raw() {
+            let text = "The operator has not permitted you to send raw lines.";
+            return Err(Problem::because(Condition::Forbidden, text));
+        }
+        let online = |server: &Server| matches!(server.link, Link::Online { .. });
+        if !self.servers.get(id).is_some_and(online) {
+            let text = format!("You are not connected to {id}.");
+            return Err(Problem::because(Condition::ServiceUnavailable, text));
+        }
+        if self.pending.len() >= self.ctx.max_pending {
+            let text = "Too many of your requests wait for the network.";
+            return Err(Problem::because(Condition::ResourceConstraint, text));
+        }
+        let txn = self.ctx.ids.txn();
+        self.pending.insert(txn, pending);
+        let server = id.clone();
+        self.submit(Command::Raw { txn, server, line }, out);
+        Ok(())
     }
 }

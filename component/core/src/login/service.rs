@@ -3,6 +3,7 @@
 use viaduct_bridge::{ServerId, Timestamp};
 
 use super::Login;
+use crate::command::Target;
 use crate::effect::Effects;
 use crate::ns;
 use crate::records::PageRequest;
@@ -22,8 +23,8 @@ impl Login {
         };
         let namespace = payload.ns();
         match (stanza.ty(), payload.name(), namespace.as_str()) {
-            (_, "query", ns::REGISTER) => self.register_iq(now, stanza, out),
-            ("set", "command", ns::COMMANDS) => self.command_iq(now, stanza, out),
+            (_, "query", ns::REGISTER) => self.register_iq(stanza, out),
+            ("set", "command", ns::COMMANDS) => self.command_iq(now, &Target::Gateway, stanza, out),
             ("get", "query", ns::DISCO_INFO) => {
                 let answer = self.gateway_disco_info(stanza);
                 self.answer(stanza, answer, out);
@@ -92,7 +93,7 @@ impl Login {
                 }
                 info
             }
-            Some(node) => self.command_info(node)?,
+            Some(node) => self.command_info(&Target::Gateway, node)?,
         };
         let mut xml = stanza.result();
         info.write(&mut xml, node);
@@ -130,14 +131,7 @@ impl Login {
                     rsm::write(&mut xml, &page.ends, page.first_index, page.count);
                 }
             }
-            Some(ns::COMMANDS) => {
-                for command in self.commands() {
-                    xml.start("item")
-                        .attr("jid", &self.ctx.domain)
-                        .attr("node", command.node);
-                    xml.attr("name", command.title).end();
-                }
-            }
+            Some(ns::COMMANDS) => return Ok(self.command_items(&Target::Gateway, stanza)),
             Some(_) => return Err(Problem::new(Condition::ItemNotFound)),
         }
         Ok(xml.finish())
@@ -181,10 +175,50 @@ impl Login {
     ) {
         let info = || DiscoInfo {
             identities: vec![("server", "im".into(), server.to_string())],
-            features: vec![ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::VERSION, ns::TIME],
+            features: vec![
+                ns::DISCO_INFO,
+                ns::DISCO_ITEMS,
+                ns::COMMANDS,
+                ns::PING,
+                ns::VERSION,
+                ns::TIME,
+            ],
             form: None,
         };
-        self.disco_or(now, stanza, info, out);
+        if !self.command_requests(now, &Target::Server(server.clone()), stanza, out) {
+            self.disco_or(now, stanza, info, out);
+        }
+    }
+
+    /// Answers what is about commands on a server or in a room: running them, and finding them by disco. Whether it was
+    /// such a request.
+    pub(super) fn command_requests(
+        &mut self,
+        now: Timestamp,
+        target: &Target,
+        stanza: &Incoming,
+        out: &mut Effects,
+    ) -> bool {
+        let Some(payload) = stanza.payload().filter(|_| stanza.is_request()) else {
+            return false;
+        };
+        let (namespace, node) = (payload.ns(), payload.attr("node"));
+        match (stanza.ty(), payload.name(), namespace.as_str(), node) {
+            ("set", "command", ns::COMMANDS, _) => self.command_iq(now, target, stanza, out),
+            ("get", "query", ns::DISCO_ITEMS, Some(ns::COMMANDS)) => {
+                out.send(self.command_items(target, stanza));
+            }
+            ("get", "query", ns::DISCO_INFO, Some(node)) if self.has_command(target, node) => {
+                let answer = self.command_info(target, node).map(|info| {
+                    let mut xml = stanza.result();
+                    info.write(&mut xml, Some(node));
+                    xml.finish()
+                });
+                self.answer(stanza, answer, out);
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// Answers disco with this and with no items, all else as every address does.

@@ -93,6 +93,7 @@ impl Room {
             return;
         }
         self.place = Place::Outside;
+        self.let_go(out);
         let me = self.myself().cloned();
         let parting = Parting {
             codes: code.into_iter().collect(),

@@ -48,6 +48,9 @@ impl Room {
             client_id: placing.client_id,
         };
         out.write(Write::Message(Box::new(record.clone())));
+        if self.joined.is_empty() {
+            self.forget_seen(out);
+        }
         if self.shown.is_some() {
             return;
         }

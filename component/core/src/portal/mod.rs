@@ -22,6 +22,7 @@ use viaduct_bridge::{Address, Name, Recipient, RoomFlags, RoomId, Secret, Timest
 
 use crate::context::Context;
 use crate::effect::Effects;
+use crate::options::Chosen;
 use crate::records::{LoadedPortal, LoginId, PortalId, PortalRecord, Position, Write};
 use occupants::{Occupant, Occupants};
 
@@ -119,6 +120,10 @@ pub struct Room {
     pub last_at: Timestamp,
     /// Whether the portal is on record.
     pub recorded: bool,
+    /// What the user has chosen for it.
+    pub chosen: Chosen,
+    /// Whether the user stays in it without any client.
+    pub kept: bool,
 }
 
 impl Room {
@@ -151,6 +156,8 @@ impl Room {
             last: Position(0),
             last_at: Timestamp(0),
             recorded: false,
+            chosen: Chosen::by_default(ctx.history_default),
+            kept: false,
         }
     }
 
@@ -170,17 +177,19 @@ impl Room {
             live: false,
             entering: None,
         });
+        let joined: Vec<Joined> = joined.collect();
         Self {
             id: record.id,
             jid: format!("{}@{}", record.local, ctx.domain).into(),
             local: record.local,
             key: record.key,
-            shown: Some(shown),
+            shown: (!joined.is_empty()).then_some(shown),
             topic: record.topic,
-            joined: joined.collect(),
+            joined,
             last: loaded.last,
             last_at: loaded.last_at,
             recorded: true,
+            kept: record.kept,
             ..Self::new(ctx, record.login, room, record.nick)
         }
     }
@@ -196,6 +205,7 @@ impl Room {
             nick: self.wish.clone(),
             key: self.key.clone(),
             topic: self.topic.clone(),
+            kept: self.kept,
         }))
     }
 
@@ -229,7 +239,44 @@ impl Room {
     /// Whether nothing holds the user in the room.
     #[must_use]
     pub fn is_unused(&self) -> bool {
-        self.joined.is_empty() && self.waiting.is_empty()
+        self.joined.is_empty() && self.waiting.is_empty() && !self.kept
+    }
+
+    /// From now on the user stays in the room, clients or not.
+    pub fn keep(&mut self, out: &mut Effects) {
+        if !std::mem::replace(&mut self.kept, true) {
+            out.write(self.record());
+        }
+    }
+
+    /// From now on the user stays only as long as a client does.
+    pub fn let_go(&mut self, out: &mut Effects) {
+        if std::mem::take(&mut self.kept) {
+            out.write(self.record());
+        }
+    }
+
+    /// Where no archive is wanted, messages go as soon as all clients have them.
+    pub fn forget_seen(&self, out: &mut Effects) {
+        if self.chosen.history || self.last.0 == 0 {
+            return;
+        }
+        let seen = self.joined.iter().map(|joined| joined.cursor).min();
+        let upto = seen.unwrap_or(self.last);
+        if upto.0 > 0 {
+            let portal = self.id;
+            out.write(Write::Prune { portal, upto });
+        }
+    }
+
+    /// The newest message that is in the archive for the user to see.
+    #[must_use]
+    pub fn archived_upto(&self) -> Position {
+        if self.chosen.history {
+            self.last
+        } else {
+            Position(0)
+        }
     }
 
     /// Somebody's occupant-id.

@@ -172,7 +172,9 @@ impl Room {
                 resource: joined.resource.clone(),
                 position,
             });
+            self.forget_seen(out);
         }
+        let joined = &self.joined[at];
         if !joined.live && attached && self.shown.is_none() {
             if joined.cursor < self.last {
                 self.catch_up(at, out);

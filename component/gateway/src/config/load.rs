@@ -222,6 +222,7 @@ mod tests {
             "key_file",
             "allow",
             "admins",
+            "raw",
             "allow_private",
             "domain",
             "secret",
@@ -255,7 +256,7 @@ mod tests {
             ),
             (
                 "[access]\nqq = 1",
-                "FILE: there is no setting 'access.qq'; here it can be 'allow' or 'admins'",
+                "FILE: there is no setting 'access.qq'; here it can be 'allow', 'admins' or 'raw'",
             ),
             (
                 "[store]\nurI = 'x'",

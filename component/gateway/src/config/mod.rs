@@ -62,6 +62,8 @@ pub struct AccessConfig {
     pub allow: Option<Vec<String>>,
     /// The bare JIDs of administrators.
     pub admins: Vec<String>,
+    /// Who, beside administrators, may send raw lines to servers of the network: whole domains and bare JIDs.
+    pub raw: Vec<String>,
 }
 
 /// `[outgoing]`: connections made on a user's word.

@@ -243,8 +243,9 @@ fn access(gateway: &BareJid, config: &Config) -> Result<Access, Vec<String>> {
             .into_iter()
             .collect(),
     };
+    let raw = read(&config.access.raw, "raw", false);
     if wrong.is_empty() {
-        Ok(Access::new(allow, admins))
+        Ok(Access::new(allow, admins).with_raw(raw))
     } else {
         Err(wrong)
     }

@@ -12,11 +12,12 @@ use super::intern::Interner;
 use super::segment::{Pending, Presence, Segment, Shown, highest_id};
 use super::statements::{
     CURSORS, DIRECT_CURSORS, FORGOTTEN, FORGOTTEN_ERASED, JOINED, LEFT, LOGINS, MESSAGES, NOTES, OUTBOX,
-    PORTALS, PRUNED, PRUNED_ERASED, SETTLED, SHOWN, SHOWN_CLEARED,
+    PORTALS, PRUNED, PRUNED_ERASED, SETTINGS, SETTLED, SHOWN, SHOWN_CLEARED, UNSET,
 };
 use crate::db::{Load, Value};
 use crate::error::CommitError;
 use crate::seal::{Place, SealingKey};
+use crate::stored::settings::{options_to_json, scope_to_columns, settings_to_json};
 use crate::stored::{account_to_json, content_to_json, recipient_to_columns};
 
 /// The longest network id of a message that is taken: an index of PostgreSQL holds no more than 2,700 bytes.
@@ -80,6 +81,7 @@ impl Plan {
         key: &SealingKey,
     ) -> Result<(), CommitError> {
         self.logins(&segment, key)?;
+        self.settings(&segment, key)?;
         self.portals(&segment, key)?;
         self.messages(&segment.messages, interner)?;
         self.joined(&segment.joined);
@@ -106,6 +108,33 @@ impl Plan {
             ]);
         }
         self.loads.push(load);
+        Ok(())
+    }
+
+    fn settings(&mut self, segment: &Segment<'_>, key: &SealingKey) -> Result<(), CommitError> {
+        let mut kept = Load::new(&SETTINGS);
+        let mut gone = Load::new(&UNSET);
+        for record in segment.settings.values() {
+            let login = record.login.0;
+            let (server, room) = scope_to_columns(&record.scope);
+            if record.options.is_empty() && record.network.is_empty() {
+                gone.push([login.into(), server.to_owned().into(), room.to_owned().into()]);
+                continue;
+            }
+            let place = Place::Settings { login, server, room };
+            let json = settings_to_json(&record.network);
+            let sealed = (!record.network.is_empty())
+                .then(|| key.seal(&place, &json).map_err(no_random_bytes))
+                .transpose()?;
+            kept.push([
+                login.into(),
+                server.to_owned().into(),
+                room.to_owned().into(),
+                options_to_json(&record.options).into(),
+                sealed.into(),
+            ]);
+        }
+        self.loads.extend([kept, gone]);
         Ok(())
     }
 
@@ -219,7 +248,7 @@ fn sealed_account(login: &LoginRecord, account: &Account, key: &SealingKey) -> R
         .map_err(no_random_bytes)
 }
 
-fn portal_row(portal: &PortalRecord, key: &SealingKey) -> Result<[Value; 11], CommitError> {
+fn portal_row(portal: &PortalRecord, key: &SealingKey) -> Result<[Value; 12], CommitError> {
     let (kind, server, name) = recipient_to_columns(&portal.with);
     let place = Place::RoomKey { portal: portal.id.0 };
     let room_key = portal
@@ -243,6 +272,7 @@ fn portal_row(portal: &PortalRecord, key: &SealingKey) -> Result<[Value; 11], Co
         topic.map(|topic| &topic.text).into(),
         topic.and_then(|topic| topic.by.as_ref()).into(),
         topic.and_then(|topic| topic.at).map(|at| at.0).into(),
+        i64::from(portal.kept).into(),
     ])
 }
 

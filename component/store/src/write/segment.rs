@@ -7,15 +7,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use viaduct_bridge::{Name, TransactionId};
+use viaduct_bridge::{Name, Scope, TransactionId};
 use viaduct_core::records::{
-    JoinedRecord, LoginId, LoginRecord, MessageRecord, OutboxRecord, PortalId, PortalRecord, Position, Write,
+    JoinedRecord, LoginId, LoginRecord, MessageRecord, OutboxRecord, PortalId, PortalRecord, Position,
+    SettingsRecord, Write,
 };
 
 /// Writes that can be applied kind by kind.
 #[derive(Default, Debug)]
 pub(crate) struct Segment<'a> {
     pub(crate) logins: HashMap<LoginId, &'a LoginRecord>,
+    pub(crate) settings: HashMap<(LoginId, &'a Scope), &'a SettingsRecord>,
     pub(crate) portals: HashMap<PortalId, &'a PortalRecord>,
     pub(crate) joined: HashMap<(PortalId, &'a Name), Presence<'a>>,
     pub(crate) shown: HashMap<PortalId, Shown<'a>>,
@@ -97,6 +99,9 @@ impl<'a> Segment<'a> {
                 self.logins.insert(login.id, login);
             }
             Write::ForgetLogin(login) => self.forgotten.push(*login),
+            Write::Settings(record) => {
+                self.settings.insert((record.login, &record.scope), record);
+            }
             Write::Portal(portal) => {
                 self.portals.insert(portal.id, portal);
             }

@@ -30,14 +30,35 @@ pub(crate) const PORTALS: Bulk = Bulk {
         ("topic", Text),
         ("topic_by", Text),
         ("topic_at", Int),
+        ("kept", Int),
     ],
-    then: "INSERT INTO portal (id, login, kind, server, name, localpart, nick, room_key, topic, topic_by, topic_at) \
-           SELECT id, login, kind, server, name, localpart, nick, room_key, topic, topic_by, topic_at \
+    then: "INSERT INTO portal (id, login, kind, server, name, localpart, nick, room_key, topic, topic_by, topic_at, \
+           kept) \
+           SELECT id, login, kind, server, name, localpart, nick, room_key, topic, topic_by, topic_at, kept \
            FROM r WHERE id IS NOT NULL \
            ON CONFLICT (id) DO UPDATE SET login = excluded.login, kind = excluded.kind, server = excluded.server, \
            name = excluded.name, localpart = excluded.localpart, nick = excluded.nick, \
            room_key = excluded.room_key, topic = excluded.topic, topic_by = excluded.topic_by, \
-           topic_at = excluded.topic_at",
+           topic_at = excluded.topic_at, kept = excluded.kept",
+};
+
+pub(crate) const SETTINGS: Bulk = Bulk {
+    columns: &[
+        ("login", Int),
+        ("server", Text),
+        ("room", Text),
+        ("options", Text),
+        ("network", Bytes),
+    ],
+    then: "INSERT INTO setting (login, server, room, options, network) \
+           SELECT login, server, room, options, network FROM r WHERE login IS NOT NULL \
+           ON CONFLICT (login, server, room) DO UPDATE SET options = excluded.options, network = excluded.network",
+};
+
+/// Where all is at its default again, nothing is on record.
+pub(crate) const UNSET: Bulk = Bulk {
+    columns: &[("login", Int), ("server", Text), ("room", Text)],
+    then: "DELETE FROM setting WHERE (login, server, room) IN (SELECT login, server, room FROM r)",
 };
 
 pub(crate) const JOINED: Bulk = Bulk {
@@ -237,6 +258,8 @@ pub(crate) const LAST_SAID: &str = "SELECT max(id) FROM said";
 pub(crate) const BULK: &[&Bulk] = &[
     &LOGINS,
     &PORTALS,
+    &SETTINGS,
+    &UNSET,
     &JOINED,
     &LEFT,
     &CURSORS,

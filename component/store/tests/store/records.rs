@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use viaduct_bridge::{
-    Account, Content, MessageKind, Name, Secret, Span, Style, Text, Timestamp, Topic, TransactionId,
+    Account, Content, MessageKind, Name, Scope, Secret, Settings, Span, Style, Text, Timestamp, Topic,
+    TransactionId,
 };
+use viaduct_core::options::Options;
 use viaduct_core::records::{
     JoinedRecord, LoadedLogin, LoginId, LoginRecord, OutboxRecord, PortalId, PortalRecord, Position,
-    Preferences, Said, Write,
+    Preferences, Said, SettingsRecord, Write,
 };
 
 use crate::support::{
@@ -75,6 +77,7 @@ on_both! {
             with: room("#chan"),
             key: Some(Secret::new("hunter2-room")),
             topic: Some(Topic { text: name("welcome"), by: Some(name("op")), at: Some(Timestamp(5)) }),
+            kept: true,
             ..portal(11, 7)
         };
         let bob = PortalRecord { with: person("bob"), nick: name(""), ..portal(12, 7) };
@@ -85,8 +88,25 @@ on_both! {
             cursor: Position(cursor),
         };
         let data = |bytes: &[u8]| -> Arc<[u8]> { bytes.into() };
+        let set = |scope, persistent, network| SettingsRecord {
+            login: viaduct_core::records::LoginId(7),
+            scope,
+            options: Options { persistent, ..Options::default() },
+            network,
+        };
+        let mut network = Settings::default();
+        network.set("realname", "Me");
+        network.secrets.insert("password".into(), Secret::new("hunter3"));
+        let usual = set(Scope::Everything, Some(true), Settings::default());
+        let viaduct_bridge::Recipient::Room(chan_id) = room("#chan") else { panic!("a room") };
+        let of_server = set(Scope::Server(chan_id.server.clone()), Some(true), Settings::default());
+        let reset = set(of_server.scope.clone(), None, Settings::default());
+        let of_chan = set(Scope::Room(chan_id), None, network);
         commit(&store, vec![
             Write::Login(Box::new(record.clone())),
+            Write::Settings(Box::new(usual.clone())),
+            Write::Settings(Box::new(of_server)),
+            Write::Settings(Box::new(of_chan.clone())),
             Write::Portal(Box::new(chan.clone())),
             Write::Portal(Box::new(bob.clone())),
             Write::Joined(Box::new(joined("phone", 0))),
@@ -100,12 +120,14 @@ on_both! {
             Write::Outbox(Box::new(outbox(7, 21))),
             Write::Outbox(Box::new(outbox(7, 20))),
         ]).await;
+        commit(&store, vec![Write::Settings(Box::new(reset))]).await;
         let first = message(11, 1);
         let second = with_remote(message(11, 2), "remote-2");
         commit(&store, messages([first.clone(), second.clone()])).await;
 
         let expected = LoadedLogin {
             login: record,
+            settings: vec![usual, of_chan],
             portals: vec![
                 viaduct_core::records::LoadedPortal {
                     portal: chan,

@@ -277,6 +277,15 @@ pub(super) async fn away(scene: &Scene<'_>) -> Found {
     Ok(())
 }
 
+/// A server takes a line in its own language, or none is taken. (Every network that has one knows how to tell the time.)
+pub(super) async fn raw(scene: &Scene<'_>) -> Found {
+    let room = scene.subject.room("tea");
+    let alice = scene.user_in("alice", &room).await?;
+    let (txn, server, line) = (alice.txn(), room.server, Name::from("TIME"));
+    alice.submit(vec![Command::Raw { txn, server, line }]);
+    Carried::by(alice.ending(txn).await?).judge("raw", scene.declared().raw)
+}
+
 /// Users without an account come in, or do not.
 pub(super) async fn guests(scene: &Scene<'_>) -> Found {
     let room = scene.subject.room("tea");
@@ -343,6 +352,7 @@ pub(super) async fn what_has_no_command(scene: &Scene<'_>) -> Found {
         create_rooms: _,
         room_passwords: _,
         away: _,
+        raw: _,
         corrections,
         reactions,
         retractions,

@@ -108,6 +108,7 @@ cases! {
         create_rooms
         room_passwords
         away
+        raw
         guests
         resubmit
         what_has_no_command;

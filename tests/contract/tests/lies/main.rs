@@ -40,6 +40,7 @@ const LIES: &[Lie] = &[
         declared.room_passwords = Level::Rejected
     }),
     ("declared::away", |declared| declared.away = Level::Rejected),
+    ("declared::raw", |declared| declared.raw = Level::Full),
     ("declared::guests", |declared| declared.guests = false),
     ("declared::resubmit", |declared| declared.resubmit = false),
     ("limits::the_longest_message", |declared| {

@@ -42,9 +42,9 @@ impl Bridge for TestBridge {
         &self.0
     }
     fn parse(&self, localpart: &str) -> Result<Address, BadAddress> {
-        let (name, server) = localpart
-            .rsplit_once('%')
-            .ok_or_else(|| BadAddress::new("no server"))?;
+        let Some((name, server)) = localpart.rsplit_once('%') else {
+            return Ok(Address::Server(ServerId(localpart.into())));
+        };
         let server = ServerId(server.into());
         Ok(if name.starts_with('#') {
             Address::Room(RoomId {
@@ -118,6 +118,7 @@ fn capabilities() -> Capabilities {
         create_rooms: Level::Full,
         room_passwords: Level::Full,
         away: Level::Full,
+        raw: Level::Full,
         corrections: Level::Rejected,
         reactions: Level::Rejected,
         retractions: Level::Rejected,

@@ -1,10 +1,8 @@
 //! What happens when a link is lost and comes back, on either side, and after a restart of the gateway.
 
-mod desk;
-
 use std::sync::Arc;
 
-use desk::{Desk, NOW, PHONE, ROOM, joined, member, room_id, shown, stanzas};
+use crate::desk::{Desk, NOW, PHONE, ROOM, joined, member, room_id, shown, stanzas};
 use viaduct_bridge::{
     Content, Departure, Failure, Outcome, Recipient, RemoteEvent, RoomEvent, TransactionId,
 };
@@ -154,6 +152,7 @@ fn restarted(outbox: Vec<OutboxRecord>) -> LoadedLogin {
         nick: "me".into(),
         key: None,
         topic: None,
+        kept: false,
     };
     // What a client was shown, taken from a desk where somebody joined.
     let mut before = Desk::ready();
@@ -185,6 +184,7 @@ fn restarted(outbox: Vec<OutboxRecord>) -> LoadedLogin {
     };
     LoadedLogin {
         login,
+        settings: vec![],
         portals: vec![portal],
         outbox,
     }
