@@ -27,6 +27,8 @@ pub struct LoginSummary {
     pub has_joined: bool,
     /// Whether the user wants to stay on the network.
     pub stay_connected: bool,
+    /// Whether the user is still to be told something: what became of a message, or what somebody has said directly.
+    pub has_unsettled: bool,
 }
 
 const LOGIN: &str = "SELECT id, account, stay_connected FROM login WHERE gateway = $1 AND jid = $2";
@@ -34,7 +36,11 @@ const LOGIN: &str = "SELECT id, account, stay_connected FROM login WHERE gateway
 const SUMMARIES: &str = "SELECT l.id, l.jid, CAST(CASE WHEN l.account IS NULL THEN 0 ELSE 1 END AS BIGINT), \
      CAST(CASE WHEN EXISTS (SELECT 1 FROM portal p JOIN joined j ON j.portal = p.id \
                             WHERE p.login = l.id AND j.resource <> '') THEN 1 ELSE 0 END AS BIGINT), \
-     l.stay_connected \
+     l.stay_connected, \
+     CAST(CASE WHEN EXISTS (SELECT 1 FROM outbox o WHERE o.login = l.id) \
+                 OR EXISTS (SELECT 1 FROM portal p JOIN joined j ON j.portal = p.id AND j.resource = '' \
+                            WHERE p.login = l.id AND EXISTS (SELECT 1 FROM message m \
+                            WHERE m.portal = p.id AND m.position > j.confirmed)) THEN 1 ELSE 0 END AS BIGINT) \
      FROM login l WHERE l.gateway = $1 AND l.jid > $2 ORDER BY l.jid LIMIT $3";
 
 const PORTALS: &str = "SELECT p.id, p.kind, p.server, p.name, p.localpart, p.nick, p.room_key, \
@@ -73,6 +79,7 @@ pub(crate) async fn summaries(
             has_account: row.int(2)? != 0,
             has_joined: row.int(3)? != 0,
             stay_connected: row.int(4)? != 0,
+            has_unsettled: row.int(5)? != 0,
         })
     };
     rows.iter().map(summary).collect()
