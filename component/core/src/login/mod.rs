@@ -67,6 +67,8 @@ pub struct Login {
     pub(crate) desk: CommandDesk,
     /// Whether the user's clients told the network that the user is away.
     away: Option<Name>,
+    /// What the user was told about connections.
+    warned: HashMap<ServerId, Name>,
 }
 
 impl Login {
@@ -96,6 +98,7 @@ impl Login {
             registrations: Registrations::default(),
             desk: CommandDesk::default(),
             away: None,
+            warned: HashMap::new(),
         };
         if let Some(loaded) = loaded {
             login.restore(loaded);
@@ -106,6 +109,7 @@ impl Login {
     fn restore(&mut self, loaded: LoadedLogin) {
         self.account = loaded.login.account;
         self.preferences = loaded.login.preferences;
+        self.warned = loaded.warned.into_iter().collect();
         for portal in loaded.portals {
             match portal.portal.with.clone() {
                 Recipient::Room(room) => {
@@ -203,6 +207,7 @@ impl Login {
         for txn in failed {
             self.tell_failure(txn, out);
         }
+        self.say_warnings(out);
         self.look_for_user(out);
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use viaduct_bridge::{Name, Secret, Timestamp, Topic, TransactionId};
+use viaduct_bridge::{Name, Secret, ServerId, Timestamp, Topic, TransactionId};
 use viaduct_core::records::{
     JoinedRecord, LoadedLogin, LoadedPortal, LoginId, LoginRecord, OutboxRecord, PortalId, PortalRecord,
     Position, Preferences,
@@ -58,9 +58,11 @@ const SHOWN: &str = "SELECT s.portal, s.data \
 const OUTBOX: &str = "SELECT txn, kind, server, name, resource, addressed, client_id, payload, content \
      FROM outbox WHERE login = $1 ORDER BY txn";
 
+const WARNED: &str = "SELECT server, words FROM warned WHERE login = $1 ORDER BY server";
+
 /// For the test that looks at their plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[LOGIN, SUMMARIES, PORTALS, JOINED, SHOWN, OUTBOX];
+pub(super) const QUERIES: &[&str] = &[LOGIN, SUMMARIES, PORTALS, JOINED, SHOWN, OUTBOX, WARNED];
 
 pub(crate) async fn summaries(
     reader: &Reader,
@@ -131,10 +133,15 @@ pub(crate) async fn load(
         .iter()
         .map(|row| outbox(row, login.id))
         .collect::<Result<_, _>>()?;
+    let mut warned = Vec::new();
+    for row in reader.fetch(WARNED, &owner).await? {
+        warned.push((ServerId(row.text(0)?), row.text(1)?));
+    }
     Ok(Some(LoadedLogin {
         login,
         portals,
         outbox,
+        warned,
     }))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use viaduct_bridge::{
-    Account, Content, MessageKind, Name, Secret, Span, Style, Text, Timestamp, Topic, TransactionId,
+    Account, Content, MessageKind, Name, Secret, ServerId, Span, Style, Text, Timestamp, Topic, TransactionId,
 };
 use viaduct_core::records::{
     JoinedRecord, LoadedLogin, LoginId, LoginRecord, OutboxRecord, PortalId, PortalRecord, Position,
@@ -37,6 +37,10 @@ pub(crate) fn account() -> Account {
         ]),
         secrets: BTreeMap::from([("password".into(), Secret::new("hunter2-account"))]),
     }
+}
+
+fn server(text: &str) -> ServerId {
+    ServerId(name(text))
 }
 
 fn outbox(login: i64, txn: i64) -> OutboxRecord {
@@ -100,6 +104,13 @@ on_both! {
             Write::Outbox(Box::new(outbox(7, 21))),
             Write::Outbox(Box::new(outbox(7, 20))),
         ]).await;
+        let warned = |of: &str, words: Option<&str>| Write::Warned {
+            login: LoginId(7),
+            server: server(of),
+            words: words.map(name),
+        };
+        commit(&store, vec![warned("b", Some("open")), warned("a", Some("open")), warned("c", None)]).await;
+        commit(&store, vec![warned("b", Some("open, still")), warned("a", None), warned("c", Some("open"))]).await;
         let first = message(11, 1);
         let second = with_remote(message(11, 2), "remote-2");
         commit(&store, messages([first.clone(), second.clone()])).await;
@@ -128,6 +139,7 @@ on_both! {
                 },
             ],
             outbox: vec![outbox(7, 20), outbox(7, 21)],
+            warned: vec![(server("b"), name("open, still")), (server("c"), name("open"))],
         };
         let gateway = name(GATEWAY);
         assert_eq!(store.load_login(&gateway, &me).await.expect("readable"), Some(expected.clone()));

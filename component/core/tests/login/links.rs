@@ -1,10 +1,8 @@
 //! What happens when a link is lost and comes back, on either side, and after a restart of the gateway.
 
-mod desk;
-
 use std::sync::Arc;
 
-use desk::{Desk, NOW, PHONE, ROOM, joined, member, room_id, shown, stanzas};
+use crate::desk::{Desk, NOW, PHONE, ROOM, joined, member, room_id, shown, stanzas};
 use viaduct_bridge::{
     Content, Departure, Failure, Outcome, Recipient, RemoteEvent, RoomEvent, TransactionId,
 };
@@ -138,7 +136,8 @@ fn a_lost_network_keeps_the_client_in_the_room() {
     assert_eq!(shown(&back), ["+dave", "-bob"]);
 }
 
-fn restarted(outbox: Vec<OutboxRecord>) -> LoadedLogin {
+/// A login with the user's phone in the room, as after a restart.
+pub(crate) fn restarted(outbox: Vec<OutboxRecord>) -> LoadedLogin {
     let login = LoginRecord {
         id: LoginId(1),
         gateway: "gw.example".into(),
@@ -187,6 +186,7 @@ fn restarted(outbox: Vec<OutboxRecord>) -> LoadedLogin {
         login,
         portals: vec![portal],
         outbox,
+        warned: vec![],
     }
 }
 
