@@ -56,16 +56,16 @@ async fn signal(pids: &[String], signal: &str) -> Result<()> {
 }
 
 /// A user in a channel, with alice.
-struct Scene {
-    alice: IrcPeer,
-    phone: Client,
-    channel: String,
-    room: String,
-    nick: String,
+pub(super) struct Scene {
+    pub(super) alice: IrcPeer,
+    pub(super) phone: Client,
+    pub(super) channel: String,
+    pub(super) room: String,
+    pub(super) nick: String,
 }
 
 impl Scene {
-    async fn new(t: &Ctx) -> Result<Self> {
+    pub(super) async fn new(t: &Ctx) -> Result<Self> {
         let (channel, nick) = (t.channel(), t.nick("bob"));
         let room = t.room(&channel);
         let (alice, phone) = (t.irc("alice").await?, t.client("phone").await?);
@@ -83,7 +83,7 @@ impl Scene {
     }
 
     /// What both sides have of each other balances, also in the archive.
-    async fn balances(&self, t: &Ctx, hers: &[String], mine: &[(String, String)]) -> Result<()> {
+    pub(super) async fn balances(&self, t: &Ctx, hers: &[String], mine: &[(String, String)]) -> Result<()> {
         let Self {
             alice,
             phone,
@@ -153,14 +153,14 @@ async fn keep_commits(t: &Ctx) -> Result<()> {
 
 /// What both sides say, numbered through.
 #[derive(Default)]
-struct Said {
-    hers: Vec<String>,
-    mine: Vec<(String, String)>,
+pub(super) struct Said {
+    pub(super) hers: Vec<String>,
+    pub(super) mine: Vec<(String, String)>,
 }
 
 impl Said {
     /// Each side says so many more messages.
-    async fn more(&mut self, scene: &Scene, count: usize) -> Result<()> {
+    pub(super) async fn more(&mut self, scene: &Scene, count: usize) -> Result<()> {
         for _ in 0..count {
             let number = self.hers.len();
             self.hers.push(format!("hers {number}"));

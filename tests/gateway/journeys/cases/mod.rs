@@ -11,6 +11,7 @@ mod commands_support;
 mod discovery;
 mod discovery_typed;
 mod faults;
+mod faults_disk;
 mod faults_gateway;
 mod faults_overload;
 mod faults_store;
@@ -96,6 +97,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     room_disco::CASES,
     subject::CASES,
     worlds::CASES,
+    faults_disk::CASES,
     faults_gateway::CASES,
     faults_overload::CASES,
     faults_store::CASES,
