@@ -50,7 +50,8 @@ pub enum ServerEvent {
         nick: Name,
         /// The same, folded.
         me: Name,
-        /// What the user should be told about this connection (that it is not encrypted, say).
+        /// What the user should be told about this connection (that it is not encrypted, say). Said with every connection
+        /// for which it is true; the core says it to the user once.
         warning: Option<Name>,
     },
     /// The connection was lost, or an attempt failed; the bridge tries again by itself.

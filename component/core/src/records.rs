@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use viaduct_bridge::{
-    Account, Content, MessageId, Name, Recipient, Scope, Secret, Settings, Timestamp, Topic, TransactionId,
+    Account, Content, MessageId, Name, Recipient, Scope, Secret, ServerId, Settings, Timestamp, Topic,
+    TransactionId,
 };
 
 use crate::options::Options;
@@ -85,6 +86,15 @@ pub enum Write {
         login: LoginId,
         /// Which.
         txn: TransactionId,
+    },
+    /// What the user was told about the connection to a server.
+    Warned {
+        /// Who.
+        login: LoginId,
+        /// About which server.
+        server: ServerId,
+        /// In which words; `None` when there is no reason to warn any more.
+        words: Option<Name>,
     },
     /// Messages up to here need not be kept (a direct chat's archive is the user's server's).
     Prune {
@@ -224,6 +234,8 @@ pub struct LoadedLogin {
     pub portals: Vec<LoadedPortal>,
     /// Messages that the network had not answered for, by transaction.
     pub outbox: Vec<OutboxRecord>,
+    /// What the user was told about connections, by server.
+    pub warned: Vec<(ServerId, Name)>,
 }
 
 /// A portal, as after a restart.

@@ -27,8 +27,6 @@ pub(crate) struct Actor {
     inbox: Arc<Inbox>,
     rooms: Rooms,
     backoff: Backoff,
-    /// Whether the user knows that this connection is not encrypted.
-    warned: bool,
 }
 
 /// How one attempt ended.
@@ -54,7 +52,6 @@ impl Actor {
             inbox,
             rooms: Rooms::default(),
             backoff: Backoff::new(),
-            warned: false,
         }
     }
 
@@ -83,7 +80,6 @@ impl Actor {
     async fn stay_connected(&mut self, mut nick: Name) {
         self.rooms = Rooms::default();
         self.backoff = Backoff::new();
-        self.warned = false;
         let mut was_online = false;
         loop {
             self.tell_server(ServerEvent::Connecting).await;
@@ -143,11 +139,7 @@ impl Actor {
                 return Attempt::Failed { failure, for_good };
             }
         };
-        let mut identity = session.identity(&self.server, &plan, nick.clone(), dialled.encrypted);
-        let warns = identity.warning.is_some();
-        if self.warned {
-            identity.warning = None;
-        }
+        let identity = session.identity(&self.server, &plan, nick.clone(), dialled.encrypted);
         let mut link = dialled.link;
         let rooms = std::mem::take(&mut self.rooms);
         let mut client = Client::new(self.server.clone(), identity, plan.flood, rooms, drive::now());
@@ -167,7 +159,6 @@ impl Actor {
         let was_online = client.was_online();
         if was_online {
             self.backoff.lasted(began);
-            self.warned = warns;
             client.wish().clone_into(nick);
         }
         match stop {

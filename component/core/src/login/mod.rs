@@ -71,6 +71,8 @@ pub struct Login {
     pub(crate) desk: CommandDesk,
     /// Whether the user's clients told the network that the user is away.
     away: Option<Name>,
+    /// What the user was told about connections.
+    warned: HashMap<ServerId, Name>,
 }
 
 impl Login {
@@ -101,6 +103,7 @@ impl Login {
             registrations: Registrations::default(),
             desk: CommandDesk::default(),
             away: None,
+            warned: HashMap::new(),
         };
         if let Some(loaded) = loaded {
             login.restore(loaded);
@@ -115,6 +118,7 @@ impl Login {
         self.settings = settings
             .map(|record| (record.scope, (record.options, record.network)))
             .collect();
+        self.warned = loaded.warned.into_iter().collect();
         for portal in loaded.portals {
             match portal.portal.with.clone() {
                 Recipient::Room(id) => {
@@ -213,6 +217,7 @@ impl Login {
         for txn in failed {
             self.tell_failure(txn, out);
         }
+        self.say_warnings(out);
         self.look_for_user(out);
     }
 

@@ -313,6 +313,7 @@ impl Login {
         self.servers.clear();
         self.chats.clear();
         self.failed.clear();
+        self.warned.clear();
         self.online.clear();
         self.account = None;
         self.preferences = crate::records::Preferences::default();

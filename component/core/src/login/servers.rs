@@ -9,11 +9,15 @@ use super::outcomes::Pending;
 use crate::effect::{Effect, Effects, Timer};
 use crate::ns;
 use crate::portal::Place;
+use crate::records::Write;
 use crate::stanza::{Condition, Problem};
 use crate::xml::Xml;
 
 /// How long a connection outlives its last room while a direct chat may go on.
 const LINGER: Duration = Duration::from_secs(600);
+
+/// For how many servers it is remembered what the user was told: users name servers as they like.
+const MOST_WARNED: usize = 500;
 
 /// How the user stands with one server.
 #[derive(Debug, Default)]
@@ -24,6 +28,8 @@ pub(crate) struct Server {
     told_lost: bool,
     /// Whether somebody was spoken with directly over this connection.
     pub spoke: bool,
+    /// What the user is to be told about this connection, as soon as that can be.
+    warning: Option<Name>,
 }
 
 /// The state of a connection.
@@ -82,9 +88,7 @@ impl Login {
                 if std::mem::take(&mut server.told_lost) {
                     self.tell_rooms(id, &format!("Connected to {id} again."), out);
                 }
-                if let Some(warning) = warning {
-                    self.server_says(id, &warning, out);
-                }
+                self.warn(id, warning, out);
                 if let Some(text) = self.away.clone() {
                     self.submit(Command::SetAway { text: Some(text) }, out);
                 }
@@ -148,6 +152,45 @@ impl Login {
                     .leaf("body", text);
                 xml.empty("no-store", ns::HINTS);
                 out.send(xml.finish());
+            }
+        }
+    }
+
+    /// There is something to be said about a connection, or nothing any more. What was said once is not said again, also
+    /// after a restart, unless it was different in between.
+    fn warn(&mut self, id: &ServerId, warning: Option<Name>, out: &mut Effects) {
+        if warning.is_none() && self.warned.remove(id).is_some() {
+            out.write(Write::Warned {
+                login: self.id,
+                server: id.clone(),
+                words: None,
+            });
+        }
+        let news = warning.filter(|words| self.warned.get(id) != Some(words));
+        self.server(id).warning = news;
+        self.say_warnings(out);
+    }
+
+    /// Says what is to be said about connections, if the user can hear it.
+    pub(super) fn say_warnings(&mut self, out: &mut Effects) {
+        if !self.attached {
+            return;
+        }
+        let warnings: Vec<(ServerId, Name)> = self
+            .servers
+            .iter_mut()
+            .filter_map(|(id, server)| Some((id.clone(), server.warning.take()?)))
+            .collect();
+        for (id, words) in warnings {
+            self.server_says(&id, &words, out);
+            if self.warned.len() < MOST_WARNED || self.warned.contains_key(&id) {
+                self.ensure_recorded(out);
+                out.write(Write::Warned {
+                    login: self.id,
+                    server: id.clone(),
+                    words: Some(words.clone()),
+                });
+                self.warned.insert(id, words);
             }
         }
     }

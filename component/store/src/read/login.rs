@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use viaduct_bridge::{Name, Secret, Settings, Timestamp, Topic, TransactionId};
+use viaduct_bridge::{Name, Secret, ServerId, Settings, Timestamp, Topic, TransactionId};
 use viaduct_core::records::{
     JoinedRecord, LoadedLogin, LoadedPortal, LoginId, LoginRecord, OutboxRecord, PortalId, PortalRecord,
     Position, Preferences, SettingsRecord,
@@ -28,6 +28,8 @@ pub struct LoginSummary {
     pub has_joined: bool,
     /// Whether the user wants to stay on the network.
     pub stay_connected: bool,
+    /// Whether the user is still to be told something: what became of a message, or what somebody has said directly.
+    pub has_unsettled: bool,
 }
 
 const LOGIN: &str = "SELECT id, account, stay_connected FROM login WHERE gateway = $1 AND jid = $2";
@@ -37,7 +39,11 @@ const SUMMARIES: &str = "SELECT l.id, l.jid, CAST(CASE WHEN l.account IS NULL TH
                             WHERE p.login = l.id AND j.resource <> '') \
                     OR EXISTS (SELECT 1 FROM portal p WHERE p.login = l.id AND p.kept = 1) \
                THEN 1 ELSE 0 END AS BIGINT), \
-     l.stay_connected \
+     l.stay_connected, \
+     CAST(CASE WHEN EXISTS (SELECT 1 FROM outbox o WHERE o.login = l.id) \
+                 OR EXISTS (SELECT 1 FROM portal p JOIN joined j ON j.portal = p.id AND j.resource = '' \
+                            WHERE p.login = l.id AND EXISTS (SELECT 1 FROM message m \
+                            WHERE m.portal = p.id AND m.position > j.confirmed)) THEN 1 ELSE 0 END AS BIGINT) \
      FROM login l WHERE l.gateway = $1 AND l.jid > $2 ORDER BY l.jid LIMIT $3";
 
 const PORTALS: &str = "SELECT p.id, p.kind, p.server, p.name, p.localpart, p.nick, p.room_key, \
@@ -58,9 +64,11 @@ const SETTINGS: &str =
 const OUTBOX: &str = "SELECT txn, kind, server, name, resource, addressed, client_id, payload, content \
      FROM outbox WHERE login = $1 ORDER BY txn";
 
+const WARNED: &str = "SELECT server, words FROM warned WHERE login = $1 ORDER BY server";
+
 /// For the test that looks at their plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[LOGIN, SUMMARIES, PORTALS, SETTINGS, JOINED, SHOWN, OUTBOX];
+pub(super) const QUERIES: &[&str] = &[LOGIN, SUMMARIES, PORTALS, SETTINGS, JOINED, SHOWN, OUTBOX, WARNED];
 
 pub(crate) async fn summaries(
     reader: &Reader,
@@ -79,6 +87,7 @@ pub(crate) async fn summaries(
             has_account: row.int(2)? != 0,
             has_joined: row.int(3)? != 0,
             stay_connected: row.int(4)? != 0,
+            has_unsettled: row.int(5)? != 0,
         })
     };
     rows.iter().map(summary).collect()
@@ -134,11 +143,16 @@ pub(crate) async fn load(
     for row in reader.fetch(SETTINGS, &owner).await? {
         set.push(settings(&row, key, login.id)?);
     }
+    let mut warned = Vec::new();
+    for row in reader.fetch(WARNED, &owner).await? {
+        warned.push((ServerId(row.text(0)?), row.text(1)?));
+    }
     Ok(Some(LoadedLogin {
         login,
         settings: set,
         portals,
         outbox,
+        warned,
     }))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use viaduct_bridge::{Account, Name, TransactionId};
+use viaduct_bridge::{Account, Name, ServerId, TransactionId};
 use viaduct_core::records::{
     LoginId, LoginRecord, MessageRecord, OutboxRecord, PortalId, PortalRecord, Position, Write,
 };
@@ -12,7 +12,7 @@ use super::intern::Interner;
 use super::segment::{Pending, Presence, Segment, Shown, highest_id};
 use super::statements::{
     CURSORS, DIRECT_CURSORS, FORGOTTEN, FORGOTTEN_ERASED, JOINED, LEFT, LOGINS, MESSAGES, NOTES, OUTBOX,
-    PORTALS, PRUNED, PRUNED_ERASED, SETTINGS, SETTLED, SHOWN, SHOWN_CLEARED, UNSET,
+    PORTALS, PRUNED, PRUNED_ERASED, SETTINGS, SETTLED, SHOWN, SHOWN_CLEARED, UNSET, WARNED, WARNED_NO_MORE,
 };
 use crate::db::{Load, Value};
 use crate::error::CommitError;
@@ -87,6 +87,7 @@ impl Plan {
         self.joined(&segment.joined);
         self.shown(&segment.shown);
         self.outbox(&segment.outbox);
+        self.warned(&segment.warned);
         self.goes(&segment.pruned, &segment.forgotten);
         Ok(())
     }
@@ -219,6 +220,18 @@ impl Plan {
             }
         }
         self.loads.extend([kept, settled]);
+    }
+
+    fn warned(&mut self, warned: &HashMap<(LoginId, &ServerId), Option<&Name>>) {
+        let mut told = Load::new(&WARNED);
+        let mut over = Load::new(&WARNED_NO_MORE);
+        for ((login, server), words) in warned {
+            match words {
+                Some(words) => told.push([login.0.into(), (&server.0).into(), (*words).into()]),
+                None => over.push([login.0.into(), (&server.0).into()]),
+            }
+        }
+        self.loads.extend([told, over]);
     }
 
     fn goes(&mut self, pruned: &HashMap<PortalId, Position>, forgotten: &[LoginId]) {

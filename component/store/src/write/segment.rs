@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use viaduct_bridge::{Name, Scope, TransactionId};
+use viaduct_bridge::{Name, Scope, ServerId, TransactionId};
 use viaduct_core::records::{
     JoinedRecord, LoginId, LoginRecord, MessageRecord, OutboxRecord, PortalId, PortalRecord, Position,
     SettingsRecord, Write,
@@ -23,6 +23,7 @@ pub(crate) struct Segment<'a> {
     pub(crate) shown: HashMap<PortalId, Shown<'a>>,
     pub(crate) messages: Vec<&'a MessageRecord>,
     pub(crate) outbox: HashMap<(LoginId, TransactionId), Pending<'a>>,
+    pub(crate) warned: HashMap<(LoginId, &'a ServerId), Option<&'a Name>>,
     pub(crate) pruned: HashMap<PortalId, Position>,
     pub(crate) forgotten: Vec<LoginId>,
 }
@@ -133,6 +134,9 @@ impl<'a> Segment<'a> {
             }
             Write::Settled { login, txn } => {
                 self.outbox.insert((*login, *txn), Pending::Settled);
+            }
+            Write::Warned { login, server, words } => {
+                self.warned.insert((*login, server), words.as_ref());
             }
             Write::Prune { portal, upto } => {
                 let pruned = self.pruned.entry(*portal).or_insert(*upto);

@@ -169,6 +169,17 @@ pub(crate) const SETTLED: Bulk = Bulk {
     then: "DELETE FROM outbox WHERE (login, txn) IN (SELECT login, txn FROM r)",
 };
 
+pub(crate) const WARNED: Bulk = Bulk {
+    columns: &[("login", Int), ("server", Text), ("words", Text)],
+    then: "INSERT INTO warned (login, server, words) SELECT login, server, words FROM r WHERE login IS NOT NULL \
+           ON CONFLICT (login, server) DO UPDATE SET words = excluded.words",
+};
+
+pub(crate) const WARNED_NO_MORE: Bulk = Bulk {
+    columns: &[("login", Int), ("server", Text)],
+    then: "DELETE FROM warned WHERE (login, server) IN (SELECT login, server FROM r)",
+};
+
 /// The last message that is given up, and its time. Bounded by what is there: what comes later is not meant.
 pub(crate) const PRUNED: Bulk = Bulk {
     columns: &[("portal", Int), ("upto", Int)],
@@ -272,6 +283,8 @@ pub(crate) const BULK: &[&Bulk] = &[
     &MESSAGES,
     &OUTBOX,
     &SETTLED,
+    &WARNED,
+    &WARNED_NO_MORE,
     &PRUNED,
     &PRUNED_ERASED,
     &FORGOTTEN_ERASED,

@@ -11,6 +11,7 @@ mod commands_support;
 mod discovery;
 mod discovery_typed;
 mod faults;
+mod faults_disk;
 mod faults_gateway;
 mod faults_overload;
 mod faults_store;
@@ -21,6 +22,7 @@ mod hostile_irc;
 mod hostile_stanzas;
 mod hostile_words;
 mod hostile_xml;
+mod irc_connection_certificate;
 mod irc_connection_fence;
 mod irc_connection_life;
 mod irc_connection_login;
@@ -95,12 +97,14 @@ pub(crate) const ALL: &[&[Case]] = &[
     room_disco::CASES,
     subject::CASES,
     worlds::CASES,
+    faults_disk::CASES,
     faults_gateway::CASES,
     faults_overload::CASES,
     faults_store::CASES,
     faults_xmpp::CASES,
     hostile_irc::CASES,
     hostile_xml::CASES,
+    irc_connection_certificate::CASES,
     irc_connection_fence::CASES,
     irc_connection_life::CASES,
     irc_connection_login::CASES,

@@ -22,16 +22,31 @@ pub(crate) async fn confirmed(t: &Ctx, user: &str, messages: usize) -> Result<()
     let question = format!(
         "SELECT COALESCE(MAX(pruned), 0) FROM portal JOIN login ON login.id = portal.login WHERE jid = '{user}'"
     );
+    at_least(t, &question, messages)
+        .await
+        .context("the messages are not confirmed")
+}
+
+/// Waits until so many messages for the user are on record.
+pub(crate) async fn kept(t: &Ctx, user: &str, messages: usize) -> Result<()> {
+    let question = format!(
+        "SELECT COUNT(*) FROM message JOIN portal ON portal.id = message.portal JOIN login ON login.id = portal.login \
+         WHERE jid = '{user}'"
+    );
+    at_least(t, &question, messages)
+        .await
+        .context("the messages are not on record")
+}
+
+async fn at_least(t: &Ctx, question: &str, number: usize) -> Result<()> {
     let until = async {
         let mut ticks = interval(Duration::from_millis(50));
-        while query(t, &question)?.parse::<usize>()? < messages {
+        while query(t, question)?.parse::<usize>()? < number {
             ticks.tick().await;
         }
         Ok(())
     };
-    timeout(patience(), until)
-        .await
-        .context("the messages are not confirmed")?
+    timeout(patience(), until).await?
 }
 
 /// The first value that a query gives.

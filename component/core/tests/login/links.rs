@@ -136,7 +136,8 @@ fn a_lost_network_keeps_the_client_in_the_room() {
     assert_eq!(shown(&back), ["+dave", "-bob"]);
 }
 
-fn restarted(outbox: Vec<OutboxRecord>) -> LoadedLogin {
+/// A login with the user's phone in the room, as after a restart.
+pub(crate) fn restarted(outbox: Vec<OutboxRecord>) -> LoadedLogin {
     let login = LoginRecord {
         id: LoginId(1),
         gateway: "gw.example".into(),
@@ -187,6 +188,7 @@ fn restarted(outbox: Vec<OutboxRecord>) -> LoadedLogin {
         settings: vec![],
         portals: vec![portal],
         outbox,
+        warned: vec![],
     }
 }
 

@@ -1,4 +1,5 @@
-//! A login on a desk: stanzas and events in, effects out, as lines of text. Time stands still, ids are counted.
+//! A login on a desk: stanzas and events in, effects out, as lines of text. Time stands still unless it is moved, ids are
+//! counted.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use viaduct_core::stanza::Incoming;
 pub(crate) const ROOM: &str = "#room%srv@gw.example";
 pub(crate) const PHONE: &str = "me@example/phone";
 
-/// The moment at which everything happens.
+/// The moment at which everything happens, unless said otherwise.
 pub(crate) const NOW: Timestamp = Timestamp(1_000_000_000_000_000);
 
 /// A network with `name%server` addresses that does nothing by itself.
@@ -134,6 +135,8 @@ pub(crate) struct Desk {
     login: Login,
     /// Marks of what was sent and not confirmed.
     pub(crate) marks: Vec<Mark>,
+    /// What the clock says, here and on the network.
+    pub(crate) now: Timestamp,
 }
 
 impl Desk {
@@ -154,6 +157,7 @@ impl Desk {
         Self {
             login: Login::new(Arc::new(ctx), jid("me@example"), loaded),
             marks: Vec::new(),
+            now: NOW,
         }
     }
 
@@ -168,7 +172,7 @@ impl Desk {
     /// One input; its effects as lines.
     pub(crate) fn input(&mut self, input: Input) -> Vec<String> {
         let mut effects = Effects::default();
-        self.login.handle(NOW, input, &mut effects);
+        self.login.handle(self.now, input, &mut effects);
         effects.0.into_iter().map(|effect| self.line(effect)).collect()
     }
 
@@ -218,7 +222,7 @@ impl Desk {
             txn: None,
             sender: who.into(),
             nick: who.into(),
-            at: NOW,
+            at: self.now,
             content: viaduct_bridge::Content::plain(body),
         }))
     }

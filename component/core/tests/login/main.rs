@@ -1,0 +1,6 @@
+//! Logins as their users see them: transcripts of what goes in and what comes out.
+
+mod desk;
+mod links;
+mod settings;
+mod warnings;
