@@ -171,9 +171,12 @@ async fn people_keep_their_occupant_id(t: Ctx) -> Result<()> {
         ensure!(id_of(stanza)? == alice, "{}", stanza.xml());
     }
 
-    // In another room the same person has another one.
-    let other = t.room(&t.channel_named("other"));
-    let elsewhere = s.phone.join(&other, &robert).await?;
+    // In another room the same person, under the same name, has another one.
+    let other = t.channel_named("other");
+    s.alice.join(&other).await?;
+    let elsewhere = s.phone.join(&t.room(&other), &robert).await?;
+    let there = elsewhere.occupant(s.alice.nick()).context("alice")?;
+    ensure!(id_of(there)? != alice, "{}", there.xml());
     ensure!(id_of(&elsewhere.me)? != mine, "{}", elsewhere.me.xml());
     Ok(())
 }

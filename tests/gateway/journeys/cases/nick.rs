@@ -223,7 +223,8 @@ async fn channels_with_odd_names_are_reached(t: Ctx) -> Result<()> {
 }
 
 async fn odd_nicks_are_shown_as_something_unique(t: Ctx) -> Result<()> {
-    let long = "n".repeat(300);
+    let (long, longer) = ("n".repeat(300), "n".repeat(1100));
+    let longest = format!("{longer}n");
     let odd = [
         "Bob🥳",
         "Bob🥵",
@@ -235,6 +236,8 @@ async fn odd_nicks_are_shown_as_something_unique(t: Ctx) -> Result<()> {
         "日本",
         "ｆｉ",
         &long,
+        &longer,
+        &longest,
     ];
     let s = Script::set(&t, &[]).await?;
     let mut shown = Vec::new();

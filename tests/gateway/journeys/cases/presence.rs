@@ -32,15 +32,18 @@ async fn every_presence_tells_role_and_affiliation(t: Ctx) -> Result<()> {
     s.session
         .send(format!(":alice!user@host KICK {} {} :you too", s.channel, s.nick))
         .await?;
-    s.phone
-        .expect_presence(&s.occupant("carol"), "unavailable")
-        .await?;
     let mut seen = s.joined.order.clone();
+    let carol = s.occupant("carol");
+    seen.push(s.phone.expect_presence(&carol, "unavailable").await?);
+    seen.push(s.phone.expect_presence(&s.me(), "unavailable").await?);
+    // Who is outside is told so in the same form.
+    s.phone.send(tag("presence").attr("to", s.me())).await?;
     seen.push(s.phone.expect_presence(&s.me(), "unavailable").await?);
     seen.extend(s.phone.take_all(is_presence_of(&s.room)));
     let presences: Vec<_> = seen.into_iter().filter(|it| it.is_presence()).collect();
-    // Five at the join, two of frank, three that go, and the own end.
-    ensure!(presences.len() >= 10, "{presences:?}");
+    // Five at the join, two of frank, three that go, the own end, and that it is the end.
+    let shown: Vec<_> = presences.iter().map(|it| it.xml()).collect();
+    ensure!(presences.len() == 12, "{}: {shown:?}", presences.len());
     for presence in presences {
         let role_fits = match presence.kind() {
             "unavailable" => presence.role() == "none",

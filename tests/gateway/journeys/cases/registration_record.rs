@@ -49,6 +49,31 @@ async fn at_least(t: &Ctx, question: &str, number: usize) -> Result<()> {
     timeout(patience(), until).await?
 }
 
+/// The rows that have the text, in whatever column of whatever table.
+pub(crate) fn rows_with(t: &Ctx, text: &str) -> Result<Vec<String>> {
+    let all = dump(t)?;
+    Ok(all
+        .lines()
+        .filter(|line| line.contains(text))
+        .map(str::to_owned)
+        .collect())
+}
+
+/// Waits until no row has the text.
+pub(crate) async fn erased(t: &Ctx, text: &str) -> Result<()> {
+    let until = async {
+        let mut ticks = interval(Duration::from_millis(50));
+        while !rows_with(t, text)?.is_empty() {
+            ticks.tick().await;
+        }
+        anyhow::Ok(())
+    };
+    match timeout(patience(), until).await {
+        Ok(done) => done,
+        Err(_) => bail!("'{text}' is still on record: {:?}", rows_with(t, text)?),
+    }
+}
+
 /// The first value that a query gives.
 fn query(t: &Ctx, sql: &str) -> Result<String> {
     let value = match t.world().options().store {
