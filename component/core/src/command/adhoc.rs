@@ -39,11 +39,12 @@ impl Login {
         let definition = definition.ok_or_else(|| {
             Problem::because(Condition::ItemNotFound, format!("There is no command '{node}'."))
         })?;
-        if !self.ctx.access.allows(&self.user) {
-            return Err(Problem::because(
-                Condition::Forbidden,
-                "You may not use this gateway.",
-            ));
+        if !self.may_run(definition) {
+            let text = match self.ctx.access.allows(&self.user) {
+                false => "You may not use this gateway.",
+                true => "The operator of this gateway does not permit this.",
+            };
+            return Err(Problem::because(Condition::Forbidden, text));
         }
         let action = command.attr("action").unwrap_or("execute");
         if !["execute", "cancel", "prev", "next", "complete"].contains(&action) {

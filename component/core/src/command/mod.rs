@@ -32,6 +32,8 @@ pub struct Definition {
     pub help: &'static str,
     /// The form of a stage, given the answers so far; `None` when there is nothing more to ask.
     form: fn(&Login, usize, &Answers) -> Option<Shown>,
+    /// Whether a user of the gateway may run it.
+    allowed: fn(&Login) -> bool,
     /// Does it.
     run: fn(&mut Login, Run<'_>) -> Reply,
 }
@@ -123,8 +125,11 @@ impl CommandDesk {
 impl Login {
     /// The commands that this user may run.
     pub(crate) fn commands(&self) -> impl Iterator<Item = &'static Definition> {
-        let allowed = self.ctx.access.allows(&self.user);
-        user::ALL.iter().filter(move |_| allowed)
+        user::ALL.iter().filter(|command| self.may_run(command))
+    }
+
+    fn may_run(&self, command: &Definition) -> bool {
+        self.ctx.access.allows(&self.user) && (command.allowed)(self)
     }
 
     /// disco#info on a command's node, and on the node of the list.
@@ -140,7 +145,7 @@ impl Login {
         }
         match user::ALL.iter().find(|command| command.node == node) {
             None => Err(Problem::new(Condition::ItemNotFound)),
-            Some(_) if !self.ctx.access.allows(&self.user) => Err(Problem::new(Condition::Forbidden)),
+            Some(command) if !self.may_run(command) => Err(Problem::new(Condition::Forbidden)),
             Some(command) => Ok(DiscoInfo {
                 identities: automation("command-node", command.title),
                 features: vec![ns::COMMANDS, ns::DATA],

@@ -15,6 +15,7 @@ pub(super) static ALL: [Definition; 7] = [
         form: |login, stage, _| {
             (stage == 0).then(|| shown_form(&login.ctx.bridge.form(login.account.as_ref())))
         },
+        allowed: Login::may_register,
         run: register,
     },
     Definition {
@@ -22,6 +23,7 @@ pub(super) static ALL: [Definition; 7] = [
         title: "Log out",
         help: "leaves the network; you stay registered",
         form: |_, _, _| None,
+        allowed: |_| true,
         run: logout,
     },
     Definition {
@@ -29,6 +31,7 @@ pub(super) static ALL: [Definition; 7] = [
         title: "Show how you are connected",
         help: "shows your connections, the last error, and the rooms that you are in",
         form: |_, _, _| None,
+        allowed: |_| true,
         run: |login, _| Reply::Result(status(login)),
     },
     Definition {
@@ -36,6 +39,7 @@ pub(super) static ALL: [Definition; 7] = [
         title: "Change your preferences",
         help: "what the gateway does for you",
         form: preferences_form,
+        allowed: |_| true,
         run: preferences,
     },
     Definition {
@@ -43,6 +47,7 @@ pub(super) static ALL: [Definition; 7] = [
         title: "List your rooms",
         help: "lists the rooms that you are in",
         form: |_, _, _| None,
+        allowed: |_| true,
         run: |login, _| Reply::Result(rooms(login)),
     },
     Definition {
@@ -50,6 +55,7 @@ pub(super) static ALL: [Definition; 7] = [
         title: "Leave a room",
         help: "takes all your clients out of a room",
         form: leave_form,
+        allowed: |_| true,
         run: leave,
     },
     Definition {
@@ -57,6 +63,7 @@ pub(super) static ALL: [Definition; 7] = [
         title: "Unregister",
         help: "takes you off the network and forgets all about you",
         form: unregister_form,
+        allowed: |login| login.ctx.allow_unregister,
         run: unregister,
     },
 ];

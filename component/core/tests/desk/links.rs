@@ -1,10 +1,7 @@
 //! What happens when a link is lost and comes back, on either side, and after a restart of the gateway.
 
-mod desk;
-
 use std::sync::Arc;
 
-use desk::{Desk, NOW, PHONE, ROOM, joined, member, room_id, shown, stanzas};
 use viaduct_bridge::{
     Content, Departure, Failure, Outcome, Recipient, RemoteEvent, RoomEvent, TransactionId,
 };
@@ -13,6 +10,8 @@ use viaduct_core::records::{
     JoinedRecord, LoadedLogin, LoadedPortal, LoginId, LoginRecord, OutboxRecord, PortalId, PortalRecord,
     Position, Preferences,
 };
+
+use super::desk::{Desk, NOW, PHONE, ROOM, joined, member, room_id, shown, stanzas};
 
 fn left(who: &str) -> RoomEvent {
     RoomEvent::MemberLeft {
