@@ -157,7 +157,7 @@ pub enum PersonEvent {
     },
     /// They are away, or back (`None`).
     Away {
-        /// Why, in words.
+        /// Why, in words; empty where the network does not say why.
         text: Option<Name>,
     },
 }

@@ -1,6 +1,18 @@
-//! Who may use a gateway, and who runs it.
+//! Who may use a gateway, who may register with it and leave it by themselves, and who runs it.
 
 use jid::BareJid;
+
+/// Whether users register before anything else, and whether they still can (XEP-0077 §3.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Registration {
+    /// Who is not registered is a guest, where the network has guests.
+    #[default]
+    Optional,
+    /// Nothing works without it.
+    Required,
+    /// The same, and nobody new is registered. Who is registered goes on, and may change what is on record.
+    Closed,
+}
 
 /// Rules on whole domains and bare JIDs. A domain is matched as a whole: `example.org` admits neither
 /// `sub.example.org` nor `example.org.attacker.example`.

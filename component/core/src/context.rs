@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use sha2::{Digest, Sha256};
 use viaduct_bridge::{Address, Bridge, Name, Timestamp, TransactionId};
 
-use crate::access::Access;
+use crate::access::{Access, Registration};
 use crate::ns;
 use crate::records::{LoginId, PortalId};
 use crate::xml::Stanza;
@@ -19,8 +19,10 @@ pub struct Context {
     pub bridge: Arc<dyn Bridge>,
     /// Who may use it.
     pub access: Access,
-    /// Whether a user must register before anything else.
-    pub registration_required: bool,
+    /// Whether users must register before anything else, and whether they can.
+    pub registration: Registration,
+    /// Whether users may unregister by themselves.
+    pub allow_unregister: bool,
     /// Where ids come from.
     pub ids: IdSource,
     /// Where randomness comes from.

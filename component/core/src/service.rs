@@ -119,9 +119,9 @@ pub fn person_info(name: &str) -> DiscoInfo {
     }
 }
 
-/// Writes the capabilities of the gateway into its presence.
-pub fn write_caps(xml: &mut Xml, ctx: &Context) {
-    let ver = gateway_info(ctx, true).ver();
+/// Writes the capabilities of the gateway, as one user sees them, into its presence.
+pub fn write_caps(xml: &mut Xml, ctx: &Context, registers: bool) {
+    let ver = gateway_info(ctx, registers).ver();
     xml.start_ns("c", ns::CAPS)
         .attr("hash", "sha-1")
         .attr("node", CAPS_NODE)

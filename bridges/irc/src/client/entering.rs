@@ -315,8 +315,10 @@ impl Client {
         let id = room.id.clone();
         let flags = room.modes.flags();
         self.rooms.collecting -= 1;
-        let (joined, held) = snapshot.finish(&self.me, &self.nick, flags);
+        let people = snapshot.len();
+        let (joined, held) = snapshot.finish(&self.me, &self.nick, flags, |p| self.who.knows_away(p));
         self.tell_room(id, joined);
+        self.who_entered(folded, people, now.at);
         self.events.extend(held);
     }
 

@@ -83,6 +83,8 @@ impl Client {
             324 | 331 | 332 | 333 | 353 | 366 => {
                 self.on_description(now, code, message);
             }
+            315 => self.on_who_end(now),
+            352 | 354 => self.on_who(code, message),
             367 => self.on_ban_listed(message),
             368 => self.on_ban_list_end(message),
             code if refusal::is_error(code) => self.on_error(now, code, message),
@@ -98,7 +100,9 @@ impl Client {
     /// An error: it is about the command with its label, a room being entered, the oldest command that it fits, or
     /// nothing that is known. Then the user reads it.
     fn on_error(&mut self, now: Now, code: u16, message: &Message<'_>) {
-        if self.rooms_first(code) && self.room_refused(now, code, message) {
+        if self.who_refused(now, code, message)
+            || self.rooms_first(code) && self.room_refused(now, code, message)
+        {
             return;
         }
         let about = self.label.or_else(|| self.refused_command(code, message));

@@ -26,7 +26,8 @@ impl Client {
                 continue;
             }
             let fold = self.isupport.casemapping;
-            let new = member(source.nick, Rank::NONE, fold);
+            let mut new = member(source.nick, Rank::NONE, fold);
+            new.away = self.who.knows_away(&new.person);
             let folded = self.fold(name);
             let Some(room) = self.rooms.get_mut(&folded) else {
                 continue;
@@ -113,6 +114,7 @@ impl Client {
             snapshot.remove(&person);
         }
         self.people.forget(&person);
+        self.who.forget(&person);
         let reason = words(message, 0);
         self.tell_person(person, PersonEvent::Gone { reason });
     }
@@ -134,6 +136,7 @@ impl Client {
             snapshot.rename(&from, &to, &nick);
         }
         self.people.forget(&from);
+        self.who.rename(&from, &to);
         if own {
             self.nick = nick.clone();
             self.me = to.clone();
@@ -232,6 +235,7 @@ impl Client {
         for snapshot in self.rooms.snapshots() {
             snapshot.away(&person, text.is_some());
         }
+        self.who_noted(&person, text.is_some());
         self.tell_person(person, PersonEvent::Away { text });
     }
 

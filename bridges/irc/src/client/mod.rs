@@ -26,6 +26,7 @@ mod snapshot;
 pub(crate) mod to_irc;
 #[cfg(test)]
 mod transcript;
+mod who;
 
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,7 @@ use queue::{Bucket, Queue};
 use registration::Registration;
 pub(crate) use registration::{Credentials, Identity};
 pub(crate) use rooms::Rooms;
+use who::Who;
 
 /// The time, given in so that nothing here reads a clock.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +98,7 @@ pub(crate) struct Client {
     /// Lines that go before everything else and are not paced: those of the registration.
     urgent: Vec<Line>,
     people: People,
+    who: Who,
     recent_bans: RecentBans,
     pulse: Pulse,
     events: Vec<RemoteEvent>,
@@ -139,6 +142,7 @@ impl Client {
             ),
             urgent,
             people: People::default(),
+            who: Who::default(),
             recent_bans: RecentBans::default(),
             pulse: Pulse::new(now.at),
             events: Vec::new(),
@@ -201,6 +205,7 @@ impl Client {
             Phase::Online => {
                 earlier(self.rooms.deadline());
                 earlier(self.book.deadline());
+                earlier(self.who.deadline());
                 if !self.queue.is_empty() {
                     earlier(Some(self.pace.ready_at()));
                 } else if !self.questions.is_empty() {
@@ -225,6 +230,9 @@ impl Client {
             self.finish(End::Lost(format!("{} no longer answers", self.server)));
         }
         self.rooms_tick(now);
+        if self.is_online() {
+            self.who_tick(now);
+        }
     }
 
     /// Appends what is to be written now: registration first, then the user's lines as fast as the pace permits, then

@@ -9,6 +9,7 @@ use crate::proto::casemap::Casemapping;
 use crate::proto::modes::ChannelModes;
 
 use super::snapshot::Snapshot;
+use super::who::Plan;
 
 /// Where the user is on the way into a channel.
 pub(super) enum State {
@@ -38,6 +39,8 @@ pub(super) struct Room {
     pub(super) leaving: bool,
     /// To be entered again once it is left.
     pub(super) then_join: bool,
+    /// When it is asked who is away.
+    pub(super) who: Plan,
 }
 
 impl Room {
@@ -51,6 +54,7 @@ impl Room {
             lost: false,
             leaving: false,
             then_join: false,
+            who: Plan::default(),
         }
     }
 
@@ -147,6 +151,7 @@ impl Rooms {
             }
             room.state = State::Wanted;
             room.modes = ChannelModes::default();
+            room.who = Plan::default();
             if std::mem::take(&mut room.leaving) && !std::mem::take(&mut room.then_join) {
                 gone.push(folded.clone());
             }

@@ -31,6 +31,8 @@ pub struct Isupport {
     pub modes: usize,
     /// The most channels in one JOIN.
     pub join_targets: Option<usize>,
+    /// Whether WHO takes a choice of fields (WHOX).
+    pub whox: bool,
 }
 
 impl Default for Isupport {
@@ -49,6 +51,7 @@ impl Default for Isupport {
             user_len: None,
             modes: 3,
             join_targets: None,
+            whox: false,
         }
     }
 }
@@ -86,6 +89,8 @@ impl Isupport {
                     .find_map(|entry| entry.strip_prefix("JOIN:"))
                     .and_then(number);
             }
+            "WHOX" => self.whox = true,
+            "-WHOX" => self.whox = false,
             _ => {}
         }
         false

@@ -49,6 +49,10 @@ enum At {
 enum Who {
     /// Everybody.
     User,
+    /// Those who are registered or may register.
+    Registering,
+    /// Everybody, if the operator lets users unregister by themselves.
+    Leaving,
     /// Those whom the operator lets speak the network's own language.
     Raw,
 }
@@ -187,8 +191,11 @@ impl Login {
     }
 
     fn may(&self, command: &Definition) -> bool {
+        let allowed = self.ctx.access.allows(&self.user);
         match command.who {
-            Who::User => self.ctx.access.allows(&self.user),
+            Who::User => allowed,
+            Who::Registering => allowed && self.may_register(),
+            Who::Leaving => allowed && self.ctx.allow_unregister,
             Who::Raw => self.may_speak_raw(),
         }
     }

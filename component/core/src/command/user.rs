@@ -14,7 +14,7 @@ pub(super) static ALL: [Definition; 11] = [
         title: "Register or change your registration",
         help: "tells the gateway who you are on the network, and logs you in",
         at: &[At::Gateway],
-        who: Who::User,
+        who: Who::Registering,
         form: |login, _, stage, _| {
             (stage == 0).then(|| shown_form(&login.ctx.bridge.form(login.account.as_ref())))
         },
@@ -74,7 +74,7 @@ pub(super) static ALL: [Definition; 11] = [
         title: "Unregister",
         help: "takes you off the network and forgets all about you",
         at: &[At::Gateway],
-        who: Who::User,
+        who: Who::Leaving,
         form: unregister_form,
         run: unregister,
     },

@@ -202,12 +202,12 @@ impl Login {
         let mut xml = Xml::stanza("presence", &self.ctx.domain, &self.bare);
         match (home, link) {
             (None, _) | (Some(_), Some(Link::Online { .. })) => {
-                write_caps(&mut xml, &self.ctx);
+                write_caps(&mut xml, &self.ctx, self.may_register());
             }
             (Some(server), Some(Link::Offline { reason })) => {
                 xml.leaf("show", "xa")
                     .leaf("status", &format!("Not connected to {server}: {reason}"));
-                write_caps(&mut xml, &self.ctx);
+                write_caps(&mut xml, &self.ctx, self.may_register());
             }
             (Some(_), Some(Link::Failed { failure })) => {
                 xml.attr("type", "error");
@@ -233,7 +233,7 @@ impl Login {
                 server.is_some_and(|server| matches!(server.link, Link::Online { .. }))
             });
             if connected {
-                write_caps(&mut xml, &self.ctx);
+                write_caps(&mut xml, &self.ctx, self.may_register());
             } else {
                 xml.attr("type", "unavailable");
             }

@@ -57,10 +57,14 @@ impl Login {
             return out.send_opt(stanza.error(&problem));
         }
         let Some(query) = stanza.payload() else { return };
+        let removes = query.has_child("remove", ns::REGISTER);
+        if !removes && !self.may_register() {
+            return out.send_opt(stanza.error(&self.closed()));
+        }
         if stanza.ty() == "get" {
             return out.send(self.registration_form(stanza));
         }
-        if query.has_child("remove", ns::REGISTER) {
+        if removes {
             if query.children().count() > 1 {
                 let text = "To unregister, send 'remove' and nothing else.";
                 return out.send_opt(stanza.error(&Problem::because(Condition::BadRequest, text)));
@@ -68,6 +72,10 @@ impl Login {
             if self.account.is_none() {
                 let text = "You are not registered.";
                 return out.send_opt(stanza.error(&Problem::because(Condition::RegistrationRequired, text)));
+            }
+            if !self.ctx.allow_unregister {
+                let text = format!("Only the operator of {} can take you off it.", self.ctx.domain);
+                return out.send_opt(stanza.error(&Problem::because(Condition::NotAllowed, text)));
             }
             return self.unregister(Some(stanza.done()), out);
         }
@@ -100,6 +108,12 @@ impl Login {
             let (asker, problem) = *refused;
             self.tell_asker(asker, Err(&problem), out);
         }
+    }
+
+    /// What somebody is told who would register where nobody new is taken (XEP-0077 §3.1).
+    fn closed(&self) -> Problem {
+        let text = format!("Registration with {} is closed.", self.ctx.domain);
+        Problem::because(Condition::ServiceUnavailable, text)
     }
 
     fn registration_form(&self, stanza: &Incoming) -> Stanza {

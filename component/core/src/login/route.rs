@@ -3,6 +3,7 @@
 use viaduct_bridge::{Address, Timestamp};
 
 use super::Login;
+use crate::access::Registration;
 use crate::effect::Effects;
 use crate::stanza::{Condition, Incoming, Kind, Problem};
 use crate::xml::Xml;
@@ -62,12 +63,25 @@ impl Login {
             );
             return Some(Problem::because(Condition::Forbidden, text));
         }
-        if self.account.is_none()
-            && (self.ctx.registration_required || !self.ctx.bridge.capabilities().guests)
-        {
-            let text = format!("Please register with {} first.", self.ctx.domain);
-            return Some(Problem::because(Condition::RegistrationRequired, text));
+        if self.account.is_some() {
+            return None;
         }
-        None
+        match self.ctx.registration {
+            Registration::Closed => {
+                let text = format!("{} takes no new users.", self.ctx.domain);
+                Some(Problem::because(Condition::Forbidden, text))
+            }
+            Registration::Optional if self.ctx.bridge.capabilities().guests => None,
+            Registration::Optional | Registration::Required => {
+                let text = format!("Please register with {} first.", self.ctx.domain);
+                Some(Problem::because(Condition::RegistrationRequired, text))
+            }
+        }
+    }
+
+    /// Whether this user may register, or change the registration on record.
+    pub(crate) fn may_register(&self) -> bool {
+        let open = self.account.is_some() || self.ctx.registration != Registration::Closed;
+        open && self.ctx.access.allows(&self.user)
     }
 }

@@ -81,13 +81,13 @@ impl Login {
     fn gateway_disco_info(&self, stanza: &Incoming) -> Result<Stanza, Problem> {
         let node = stanza.payload().and_then(|query| query.attr("node"));
         let info = match node {
-            None => gateway_info(&self.ctx, self.ctx.access.allows(&self.user)),
+            None => gateway_info(&self.ctx, self.may_register()),
             Some(node)
                 if node
                     .strip_prefix(CAPS_NODE)
                     .is_some_and(|rest| rest.starts_with('#')) =>
             {
-                let info = gateway_info(&self.ctx, true);
+                let info = gateway_info(&self.ctx, self.may_register());
                 if node[CAPS_NODE.len() + 1..] != info.ver() {
                     return Err(Problem::new(Condition::ItemNotFound));
                 }

@@ -116,7 +116,9 @@ impl Room {
         let Some(occupant) = self.occupants.get_mut(person) else {
             return;
         };
-        if occupant.away == away {
+        // Who is away without a word why may be away with the word that is known.
+        let known = occupant.away.is_some() && away.as_deref() == Some("");
+        if known || occupant.away == away {
             return;
         }
         occupant.away = away;

@@ -8,11 +8,11 @@ use viaduct_bridge::{
     Member, Name, PersonId, Rank, RemoteEvent, RoomEvent, RoomFlags, RoomId, ServerId, Session,
     SessionContext, Step, Timestamp,
 };
-use viaduct_core::access::Access;
+use viaduct_core::access::{Access, Registration};
 use viaduct_core::context::{Context, Entropy, IdSource};
 use viaduct_core::effect::{Effect, Effects, Input, Mark};
 use viaduct_core::login::Login;
-use viaduct_core::records::LoadedLogin;
+use viaduct_core::records::{LoadedLogin, LoginId, LoginRecord, Preferences};
 use viaduct_core::stanza::Incoming;
 
 pub(crate) const ROOM: &str = "#room%srv@gw.example";
@@ -141,12 +141,18 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn new(loaded: Option<LoadedLogin>) -> Self {
+        Self::with(loaded, |_| {})
+    }
+
+    /// A desk in a gateway that is not as usual.
+    pub(crate) fn with(loaded: Option<LoadedLogin>, change: impl FnOnce(&mut Context)) -> Self {
         let jid = |text: &str| jid::BareJid::new(text).expect("a JID in the test");
-        let ctx = Context {
+        let mut ctx = Context {
             domain: "gw.example".into(),
             bridge: Arc::new(TestBridge(capabilities())),
             access: Access::new(vec![jid("example")], vec![]),
-            registration_required: false,
+            registration: Registration::Optional,
+            allow_unregister: true,
             ids: IdSource::new(100, Timestamp(0)),
             entropy: Box::new(NoEntropy),
             occupant_secret: [1; 32],
@@ -154,6 +160,7 @@ impl Desk {
             history_default: 20,
             max_pending: 100,
         };
+        change(&mut ctx);
         Self {
             login: Login::new(Arc::new(ctx), jid("me@example"), loaded),
             marks: Vec::new(),
@@ -289,4 +296,22 @@ pub(crate) fn shown(lines: &[String]) -> Vec<String> {
         .collect();
     shown.sort_unstable();
     shown
+}
+
+/// The record of a user who is registered and in no room.
+pub(crate) fn registered() -> LoadedLogin {
+    LoadedLogin {
+        login: LoginRecord {
+            id: LoginId(1),
+            gateway: "gw.example".into(),
+            user: "me@example".into(),
+            account: Some(Account {
+                name: "me".into(),
+                ..Account::default()
+            }),
+            preferences: Preferences::default(),
+        },
+        portals: Vec::new(),
+        outbox: Vec::new(),
+    }
 }

@@ -2,5 +2,6 @@
 
 mod desk;
 mod links;
+mod registration;
 mod settings;
 mod warnings;

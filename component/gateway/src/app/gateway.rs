@@ -16,7 +16,7 @@ use viaduct_store::{LoginSummary, Store};
 
 use super::stored::Stored;
 use crate::actor::{Alarm, Core, Gateway, Router};
-use crate::config::{GatewaySettings, Registration};
+use crate::config::GatewaySettings;
 use crate::link::{Limits, Link, Room, Supervisor, Upward};
 
 /// How many messages of one user may be unanswered by the network.
@@ -96,15 +96,12 @@ pub(super) fn start(settings: &GatewaySettings, shared: &Shared) -> Result<Runni
     let notebook = shared.store.notebook();
     let occupant_secret = occupant_secret(&*notebook, &domain)?;
     let bridge = bridge(settings, &shared.outgoing, notebook)?;
-    let registration_required = match settings.registration {
-        Some(registration) => registration == Registration::Required,
-        None => !bridge.capabilities().guests,
-    };
     let ctx = Arc::new(Context {
         domain: domain.clone(),
         bridge,
         access: settings.access.clone(),
-        registration_required,
+        registration: settings.registration.into(),
+        allow_unregister: settings.allow_unregister,
         ids: IdSource::new(
             shared.store.highest_id(),
             Timestamp::from_system(SystemTime::now()),

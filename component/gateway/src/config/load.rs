@@ -229,6 +229,7 @@ mod tests {
             "secret_file",
             "network",
             "registration",
+            "allow_unregister",
             "history",
             "max_stanza",
         ] {
@@ -280,7 +281,7 @@ mod tests {
             ),
             (
                 "[gateway.irc]\ndomain='a'\nnetwork='irc'\nregistration='maybe'",
-                "FILE: 'gateway.irc.registration' cannot be 'maybe'; it is 'optional' or 'required'",
+                "FILE: 'gateway.irc.registration' cannot be 'maybe'; it is 'optional', 'required' or 'closed'",
             ),
         ] {
             assert_eq!(read(text, &[]).expect_err("wrong"), expected);
@@ -309,7 +310,7 @@ mod tests {
             gateway.secret.as_ref().map(|secret| secret.0.reveal()),
             Some("0123")
         );
-        assert_eq!(gateway.registration, Some(Registration::Required));
+        assert_eq!(gateway.registration, Registration::Required);
         assert!(config.xmpp.allow_plain);
         assert_eq!(config.access.admins, ["a@b", "c@d"]);
         let error = read(GOOD, &[("VIADUCT_XMPP__SERVR", "x")]).expect_err("unknown");

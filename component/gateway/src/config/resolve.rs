@@ -34,8 +34,10 @@ pub struct GatewaySettings {
     pub target: Target,
     /// Who may use it.
     pub access: Access,
-    /// Whether users must register before anything else; `None`: as the network usually has it.
-    pub registration: Option<Registration>,
+    /// Whether users must register before anything else, and whether they can.
+    pub registration: Registration,
+    /// Whether users may unregister by themselves.
+    pub allow_unregister: bool,
     /// How many messages of history a join gets unasked.
     pub history: u32,
     /// The network.
@@ -169,6 +171,7 @@ fn resolve_gateway(
             },
             access,
             registration: gateway.registration,
+            allow_unregister: gateway.allow_unregister,
             history: gateway.history,
             network,
         }),

@@ -49,6 +49,7 @@ mod private;
 mod registration;
 mod registration_checked;
 mod registration_edit;
+mod registration_policy;
 mod registration_record;
 mod registration_remove;
 mod registration_support;
@@ -78,6 +79,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     registration::CASES,
     registration_checked::CASES,
     registration_edit::CASES,
+    registration_policy::CASES,
     registration_remove::CASES,
     subscription::CASES,
     join::CASES,

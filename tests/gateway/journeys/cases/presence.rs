@@ -8,6 +8,7 @@ pub(crate) const CASES: &[Case] = &[
     case!(every_presence_tells_role_and_affiliation).rows("M48"),
     case!(away_of_clients_is_away_on_irc).rows("M49"),
     case!(away_on_irc_shows).rows("M49"),
+    case!(who_was_away_before_the_join_is_shown_so).rows("M49"),
     case!(away_on_the_real_server_shows)
         .rows("M49")
         .only(&[Backend::Ejabberd]),
@@ -121,6 +122,31 @@ async fn away_on_the_real_server_shows(t: Ctx) -> Result<()> {
     shows_lunch(&s.phone, &alice, "admin", "moderator").await?;
     s.alice.send("AWAY").await?;
     shows_nothing(&s.phone, &alice).await
+}
+
+async fn who_was_away_before_the_join_is_shown_so(t: Ctx) -> Result<()> {
+    let (channel, nick) = (t.channel(), t.nick("bob"));
+    let (alice, carol) = (t.irc("alice").await?, t.irc("carol").await?);
+    for peer in [&alice, &carol] {
+        peer.join(&channel).await?;
+    }
+    alice.send("AWAY :at lunch").await?;
+    alice.expect_command("306", &[]).await?;
+    let (phone, room) = (t.client("phone").await?, t.room(&channel));
+    let occupant = |peer: &IrcPeer| format!("{room}/{}", peer.nick());
+    phone.join(&room, &nick).await?;
+    // Servers do not say so in the list of names; the gateway asks after the join.
+    let away = phone
+        .expect("alice, away", |stanza| {
+            is_presence_of(&occupant(&alice))(stanza) && stanza.child_text("show").as_deref() == Some("away")
+        })
+        .await?;
+    stands_as(&away, "admin", "moderator")?;
+    phone
+        .expect_none("carol, away", &room, |stanza| {
+            is_presence_of(&occupant(&carol))(stanza) && stanza.child_text("show").is_some()
+        })
+        .await
 }
 
 async fn shows_lunch(client: &Client, occupant: &str, affiliation: &str, role: &str) -> Result<()> {

@@ -56,6 +56,22 @@ scenarios! {
     ranks
     replies_of_the_standard
     split
+    who_is_away
+    who_is_away_once
+}
+
+/// The answer to WHO has a line for each person, so nobody asks about a crowd.
+#[test]
+fn who_is_away_in_a_crowd_is_not_asked() {
+    for (people, asked) in [(299, "C: WHO #c\n"), (300, "")] {
+        let names: Vec<String> = (0..people).map(|n| format!("n{n}")).collect();
+        let names = names.join(" ");
+        play(&format!(
+            "C: CAP LS 302\nC: NICK alice\nC: USER al 0 * :Alice\nS: :s 001 alice :hi\nS: :s 376 alice :end\n\
+             E: online as alice (alice)\nS: :alice!u@h JOIN #c\nC: MODE #c\nS: :s 353 alice = #c :alice {names}\n\
+             S: :s 366 alice #c :End\nS: :s 324 alice #c +n\nE: #c joined as alice: alice {names}\nT: 100\n{asked}"
+        ));
+    }
 }
 
 /// Whatever bytes a server sends, the client lives on, and what it writes are lines.
