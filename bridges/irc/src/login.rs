@@ -261,6 +261,7 @@ impl IrcLogin {
             realname: account.settings.get(REALNAME).unwrap_or(&account.name).clone(),
             server_password: plan.password.clone(),
             credentials: Some(credentials),
+            encrypted: dialled.encrypted,
             warning: None,
             away: None,
         };

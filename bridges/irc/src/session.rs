@@ -82,6 +82,7 @@ impl SessionState {
             realname,
             server_password: plan.password.clone(),
             credentials: credentials.filter(|_| trusted),
+            encrypted,
             warning,
             away: lock(&self.away).clone(),
             nick,

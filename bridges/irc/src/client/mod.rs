@@ -8,6 +8,7 @@
 //! What people there are in a channel is told once, in the snapshot, and not kept: the core keeps it. So a
 //! connection costs about the same in a room of ten and of ten thousand.
 
+mod account;
 mod bans;
 mod book;
 mod entering;

@@ -1,5 +1,5 @@
-//! Logging in to a server (RFC 2812 §3.1, IRCv3 capability negotiation 3.2 and SASL 3.2): from the first line to the
-//! end of the message of the day. All of its state is gone once the user is online.
+//! Logging in to a server (RFC 2812 §3.1, IRCv3 capability negotiation 3.2): from the first line to the end of the
+//! message of the day. All of its state is gone once the user is online. `account` has the login with an account.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,8 @@ use viaduct_bridge::{Failure, Name, Refusal, Secret, ServerEvent};
 use crate::proto::caps::{Cap, CapSet};
 use crate::proto::line::Line;
 use crate::proto::message::Message;
-use crate::proto::sasl::{self, Mechanism};
 
+use super::account::Login;
 use super::nicknames::next_nick;
 use super::{Client, End, Now, Phase};
 
@@ -33,6 +33,8 @@ pub(crate) struct Identity {
     pub(crate) server_password: Option<Secret>,
     /// The account to log in to.
     pub(crate) credentials: Option<Credentials>,
+    /// Whether the connection is encrypted.
+    pub(crate) encrypted: bool,
     /// What the user is told about this connection.
     pub(crate) warning: Option<Name>,
     /// Why the user is away, if they are.
@@ -57,14 +59,10 @@ pub(super) struct Registration {
     tries: u8,
     /// What the server offers.
     offer: CapSet,
-    mechanisms: String,
     /// How many `CAP REQ` are unanswered.
     requests: usize,
-    /// Which mechanism is being tried, and whether it succeeded.
-    mechanism: Option<Mechanism>,
-    /// Whether the credentials of the mechanism are still to be shown: once.
-    asked_for_proof: bool,
-    logged_in: bool,
+    /// The login with an account, if there is one.
+    pub(super) login: Option<Login>,
     welcomed: bool,
     /// When to ask whether the server is ready.
     ask_at: Option<Instant>,
@@ -73,7 +71,7 @@ pub(super) struct Registration {
 
 impl Registration {
     /// Begins: the registration and its first lines.
-    pub(super) fn begin(identity: Identity, now: Now) -> (Self, Vec<Line>) {
+    pub(super) fn begin(mut identity: Identity, now: Now) -> (Self, Vec<Line>) {
         let mut lines = vec![Line::command("CAP").arg("LS").arg("302")];
         if let Some(password) = &identity.server_password {
             lines.push(Line::command("PASS").trailing(password.reveal()));
@@ -83,14 +81,14 @@ impl Registration {
         lines.push(user.trailing(&identity.realname));
         let registration = Self {
             asked: identity.nick.clone(),
+            login: identity
+                .credentials
+                .take()
+                .map(|credentials| Login::new(credentials, identity.encrypted)),
             identity,
             tries: 0,
             offer: CapSet::default(),
-            mechanisms: String::new(),
             requests: 0,
-            mechanism: None,
-            asked_for_proof: false,
-            logged_in: false,
             welcomed: false,
             ask_at: None,
             deadline: now.at + PATIENCE,
@@ -113,34 +111,6 @@ impl Registration {
         self.ask_at.take_if(|at| now >= *at)?;
         Some(Line::command("PING").trailing(READY))
     }
-
-    /// The next mechanism to try: the certificate first, then the password.
-    fn next_mechanism(&self) -> Option<Mechanism> {
-        let credentials = self.identity.credentials.as_ref()?;
-        let usable = |mechanism| match mechanism {
-            Mechanism::External => credentials.certificate,
-            Mechanism::Plain => credentials.password.is_some(),
-        };
-        let order = [Mechanism::External, Mechanism::Plain];
-        let after = self.mechanism.map_or(0, |last| match last {
-            Mechanism::External => 1,
-            Mechanism::Plain => 2,
-        });
-        order
-            .into_iter()
-            .skip(after)
-            .find(|mechanism| usable(*mechanism) && mechanism.offered_in(&self.mechanisms))
-    }
-
-    fn payload(&self) -> Vec<Line> {
-        match (&self.identity.credentials, self.mechanism) {
-            (Some(credentials), Some(Mechanism::Plain)) => {
-                let password = credentials.password.as_ref().map_or("", Secret::reveal);
-                sasl::plain(&credentials.account, password)
-            }
-            _ => sasl::external(),
-        }
-    }
 }
 
 impl Client {
@@ -152,17 +122,12 @@ impl Client {
         };
         match (message.command, numeric) {
             ("CAP", _) => self.on_cap(message),
-            ("AUTHENTICATE", _) => {
-                if message.param(0) == "+" && std::mem::take(&mut registration.asked_for_proof) {
-                    let payload = registration.payload();
-                    self.urgent.extend(payload);
-                }
-            }
+            ("AUTHENTICATE", _) => self.on_challenge(message.param(0)),
             ("NOTICE", _) => self.server_says(message.param(1)),
             ("ERROR", _) => self.on_closing(message.last()),
             ("PONG", _) if message.last() == READY => self.go_online(now),
             (_, Some(1)) => {
-                if registration.identity.credentials.is_some() && !registration.logged_in {
+                if registration.login.as_ref().is_some_and(|login| !login.is_done()) {
                     self.no_sasl();
                     return true;
                 }
@@ -175,16 +140,17 @@ impl Client {
                 self.on_nick_refused(numeric == Some(432), message);
             }
             (_, Some(421)) if message.param(1).eq_ignore_ascii_case("CAP") => {
-                if registration.identity.credentials.is_some() {
+                if registration.login.is_some() {
                     self.no_sasl();
                 }
             }
-            (_, Some(903 | 907)) => {
-                registration.logged_in = true;
-                self.urgent.push(Line::command("CAP").arg("END"));
+            (_, Some(903 | 907)) => self.on_logged_in(),
+            (_, Some(902 | 904 | 905 | 906)) => self.on_login_refused(message.last()),
+            (_, Some(908)) => {
+                if let Some(login) = &mut registration.login {
+                    login.offered(message.param(1));
+                }
             }
-            (_, Some(902 | 904 | 905 | 906)) => self.on_sasl_refused(message),
-            (_, Some(908)) => registration.mechanisms = message.param(1).to_owned(),
             (_, Some(464)) => self.refused(Refusal::NotAuthorized, message.last()),
             (_, Some(465)) => self.refused(Refusal::Banned, message.last()),
             (_, Some(463)) => self.refused(Refusal::Forbidden, message.last()),
@@ -198,7 +164,7 @@ impl Client {
         self.finish(End::Refused(Failure::refused(refusal, reason)));
     }
 
-    fn no_sasl(&mut self) {
+    pub(super) fn no_sasl(&mut self) {
         // Perhaps only for now: services may be away. Without the login the user would be somebody else there.
         let reason = format!(
             "{} offers no login with an account (SASL) at the moment",
@@ -213,8 +179,9 @@ impl Client {
         };
         match message.param(1) {
             "LS" => {
-                if let Some(mechanisms) = registration.offer.read_offer(message.last()) {
-                    registration.mechanisms = mechanisms;
+                let mechanisms = registration.offer.read_offer(message.last());
+                if let (Some(mechanisms), Some(login)) = (mechanisms, &mut registration.login) {
+                    login.offered(&mechanisms);
                 }
                 if message.param(2) != "*" {
                     self.request_caps();
@@ -252,7 +219,7 @@ impl Client {
         let Phase::Registering(registration) = &mut self.phase else {
             return;
         };
-        let log_in = registration.identity.credentials.is_some();
+        let log_in = registration.login.is_some();
         if log_in && !registration.offer.has(Cap::Sasl) {
             self.no_sasl();
             return;
@@ -274,37 +241,14 @@ impl Client {
         if registration.requests > 0 || registration.welcomed {
             return;
         }
-        if registration.identity.credentials.is_none() {
-            self.urgent.push(Line::command("CAP").arg("END"));
-        } else if !self.caps.has(Cap::Sasl) {
-            self.no_sasl();
-        } else if registration.mechanism.is_none() {
-            self.authenticate("the server offers neither PLAIN nor a login by certificate");
-        }
-    }
-
-    /// Tries the next mechanism; if there is none left, these words are why the login failed.
-    fn authenticate(&mut self, words: &str) {
-        let Phase::Registering(registration) = &mut self.phase else {
-            return;
-        };
-        match registration.next_mechanism() {
-            Some(mechanism) => {
-                registration.mechanism = Some(mechanism);
-                registration.asked_for_proof = true;
-                self.urgent
-                    .push(Line::command("AUTHENTICATE").arg(mechanism.name()));
+        match &registration.login {
+            None => self.urgent.push(Line::command("CAP").arg("END")),
+            Some(_) if !self.caps.has(Cap::Sasl) => self.no_sasl(),
+            Some(login) if !login.is_begun() => {
+                self.authenticate("the server offers no way to log in that can be used here");
             }
-            None => {
-                let reason = format!("The login to {} failed: {words}", self.server);
-                self.finish(End::Refused(Failure::refused(Refusal::NotAuthorized, reason)));
-            }
+            Some(_) => {}
         }
-    }
-
-    fn on_sasl_refused(&mut self, message: &Message<'_>) {
-        let words = message.last().to_owned();
-        self.authenticate(&words);
     }
 
     fn on_nick_refused(&mut self, too_odd: bool, message: &Message<'_>) {

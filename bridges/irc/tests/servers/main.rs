@@ -8,5 +8,6 @@ mod inspircd;
 mod logins;
 mod ngircd;
 mod reaching;
+mod scram;
 mod scripted;
 mod support;

@@ -71,6 +71,7 @@ impl Play {
                 realname: "Alice".into(),
                 server_password: None,
                 credentials: None,
+                encrypted: true,
                 warning: None,
                 away: None,
             },
@@ -189,6 +190,7 @@ impl Play {
                     certificate: name == "certificate",
                 });
             }
+            "plain" => self.identity.encrypted = false,
             "pass" => self.identity.server_password = Some(Secret::new(value)),
             "nick" => self.identity.nick = Name::from(value),
             "away" => self.identity.away = Some(Name::from(value)),

@@ -27,6 +27,8 @@ scenarios! {
     account_by_certificate
     account_login
     account_refused
+    account_refused_in_plain_text
+    account_without_certificate
     account_without_sasl
     bans
     capabilities_one_by_one
