@@ -18,7 +18,7 @@ pub struct IrcConfig {
     /// The network's name for people. Default: `IRC`, or the name of the fixed server.
     pub title: Option<String>,
     /// Whether a server whose TLS port is closed may be reached unencrypted on 6667. Users are told, and once TLS has
-    /// worked with a server, it is never left again.
+    /// worked with a server, it is never left again; nor is it while the server asks for it (IRCv3 sts).
     pub allow_plain: bool,
     /// The fixed form: this one server, and addresses without `%server`.
     pub server: Option<FixedServer>,
@@ -76,7 +76,8 @@ pub struct ServerConfig {
     /// The ports to try, in this order. Default: 6697 with TLS, 6667 without.
     pub ports: Option<Vec<u16>>,
     /// Whether TLS is spoken on these ports. Without it: TLS, or plain text as `allow_plain` says. With `false`,
-    /// users' SASL passwords for this server travel unencrypted too.
+    /// users' SASL passwords for this server travel unencrypted too, and what the server itself says about TLS (IRCv3
+    /// sts) counts for nothing.
     pub tls: Option<bool>,
     /// A PEM file with the certificates that sign this server's, instead of the system's.
     pub ca_file: Option<PathBuf>,
@@ -203,6 +204,8 @@ pub(crate) struct ServerPlan {
     pub(crate) tls_ports: Vec<u16>,
     /// The ports to try without TLS.
     pub(crate) plain_ports: Vec<u16>,
+    /// Whether neither the ports nor TLS are the operator's word.
+    pub(crate) by_default: bool,
     /// Whether the plain ports are tried only where the TLS ports are closed.
     pub(crate) plain_is_fallback: bool,
     /// The pace.
@@ -263,7 +266,8 @@ impl IrcConfig {
             .or_else(|| fixed.and_then(|fixed| fixed.port).map(|port| vec![port]));
         let own_ports = ports.is_some();
         let ports_or = |default| ports.clone().unwrap_or_else(|| vec![default]);
-        let (tls_ports, plain_ports, plain_is_fallback) = match config.tls.or(fixed.map(|fixed| fixed.tls)) {
+        let tls = config.tls.or(fixed.map(|fixed| fixed.tls));
+        let (tls_ports, plain_ports, plain_is_fallback) = match tls {
             Some(true) => (ports_or(TLS_PORT), Vec::new(), false),
             Some(false) => (Vec::new(), ports_or(PLAIN_PORT), false),
             None if self.allow_plain && !own_ports => (vec![TLS_PORT], vec![PLAIN_PORT], true),
@@ -275,6 +279,7 @@ impl IrcConfig {
             by_operator: own.is_some() || fixed.is_some(),
             tls_ports,
             plain_ports,
+            by_default: tls.is_none() && !own_ports,
             plain_is_fallback,
             flood: config.flood.unwrap_or(self.flood),
             charset: charset::named(label).unwrap_or(encoding_rs::WINDOWS_1252),

@@ -15,10 +15,10 @@ use viaduct_bridge::{
     ServerId, Session, SessionContext,
 };
 
-use crate::client::Identity;
+use crate::client::{Identity, Security};
 use crate::config::{IrcConfig, ServerPlan};
 use crate::conn::actor::Actor;
-use crate::conn::dial::{Dialled, Dialler, plain_warning};
+use crate::conn::dial::{Dialled, Dialler, Route, plain_warning};
 use crate::conn::inbox::Inbox;
 use crate::login;
 
@@ -46,11 +46,22 @@ pub(crate) struct SessionState {
 
 impl SessionState {
     /// Connects to a server, with the user's certificate if it belongs there.
-    pub(crate) async fn dial(&self, server: &ServerId, plan: &ServerPlan) -> Result<Dialled, Failure> {
+    pub(crate) async fn dial(
+        &self,
+        server: &ServerId,
+        plan: &ServerPlan,
+        upgrade: Option<u16>,
+    ) -> Result<Dialled, Failure> {
         let certificate = self
             .account_for(server)
             .and_then(|account| account.secrets.get(login::CERTIFICATE));
-        self.shared.dialler.dial(server, plan, certificate).await
+        let route = Route {
+            server,
+            plan,
+            certificate,
+            upgrade,
+        };
+        self.shared.dialler.dial(&route).await
     }
 
     /// Who the user is at a server.
@@ -59,12 +70,13 @@ impl SessionState {
         server: &ServerId,
         plan: &ServerPlan,
         nick: Name,
-        encrypted: bool,
+        security: Security,
     ) -> Identity {
         let credentials = self.account_for(server).and_then(login::credentials);
         // Unencrypted, a password is used only where the operator chose plain text for this very server.
-        let trusted = encrypted || !plan.plain_is_fallback;
-        let warning = (!encrypted).then(|| plain_warning(server, credentials.is_some() && !trusted));
+        let trusted = security != Security::PlainByFallback;
+        let warning =
+            (!security.is_encrypted()).then(|| plain_warning(server, credentials.is_some() && !trusted));
         let setting = |name: &str| {
             let account = self.account.as_ref()?;
             account
@@ -82,7 +94,8 @@ impl SessionState {
             realname,
             server_password: plan.password.clone(),
             credentials: credentials.filter(|_| trusted),
-            encrypted,
+            security,
+            only_upgrade: false,
             warning,
             away: lock(&self.away).clone(),
             nick,

@@ -8,6 +8,7 @@ use viaduct_bridge::{Failure, Name, Refusal, Secret, ServerEvent};
 use crate::proto::caps::{Cap, CapSet};
 use crate::proto::line::Line;
 use crate::proto::message::Message;
+use crate::proto::sts::Sts;
 
 use super::account::Login;
 use super::nicknames::next_nick;
@@ -33,12 +34,35 @@ pub(crate) struct Identity {
     pub(crate) server_password: Option<Secret>,
     /// The account to log in to.
     pub(crate) credentials: Option<Credentials>,
-    /// Whether the connection is encrypted.
-    pub(crate) encrypted: bool,
+    /// How the connection is protected.
+    pub(crate) security: Security,
+    /// Whether nothing is wanted but to be sent to where the server speaks TLS (by STS): unencrypted, logging in would
+    /// be no use.
+    pub(crate) only_upgrade: bool,
     /// What the user is told about this connection.
     pub(crate) warning: Option<Name>,
     /// Why the user is away, if they are.
     pub(crate) away: Option<Name>,
+}
+
+/// How a connection is protected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Security {
+    /// Not at all: the operator has chosen so for this very server.
+    PlainByChoice,
+    /// Not at all: the server's ports for TLS are closed.
+    PlainByFallback,
+    /// It is encrypted, but anybody's certificate is accepted.
+    Unverified,
+    /// It is encrypted, and the server's certificate was checked.
+    Verified,
+}
+
+impl Security {
+    /// Whether others on the way cannot read what is said.
+    pub(crate) fn is_encrypted(self) -> bool {
+        matches!(self, Self::Unverified | Self::Verified)
+    }
 }
 
 /// How the user proves who they are. Only put into an [`Identity`] for the server that they were given for.
@@ -84,7 +108,7 @@ impl Registration {
             login: identity
                 .credentials
                 .take()
-                .map(|credentials| Login::new(credentials, identity.encrypted)),
+                .map(|credentials| Login::new(credentials, identity.security.is_encrypted())),
             identity,
             tries: 0,
             offer: CapSet::default(),
@@ -127,6 +151,10 @@ impl Client {
             ("ERROR", _) => self.on_closing(message.last()),
             ("PONG", _) if message.last() == READY => self.go_online(now),
             (_, Some(1)) => {
+                if registration.identity.only_upgrade {
+                    self.no_upgrade();
+                    return true;
+                }
                 if registration.login.as_ref().is_some_and(|login| !login.is_done()) {
                     self.no_sasl();
                     return true;
@@ -142,6 +170,8 @@ impl Client {
             (_, Some(421)) if message.param(1).eq_ignore_ascii_case("CAP") => {
                 if registration.login.is_some() {
                     self.no_sasl();
+                } else if registration.identity.only_upgrade {
+                    self.no_upgrade();
                 }
             }
             (_, Some(903 | 907)) => self.on_logged_in(),
@@ -173,16 +203,42 @@ impl Client {
         self.finish(End::Refused(Failure::transient(reason)));
     }
 
+    fn no_upgrade(&mut self) {
+        let reason = format!(
+            "{} can only be reached unencrypted; the password was not sent.",
+            self.server
+        );
+        self.finish(End::Refused(Failure::refused(Refusal::Unreachable, reason)));
+    }
+
+    /// The server tells how it wants to be reached (IRCv3 sts): each half of it counts on its own kind of connection.
+    fn on_sts(&mut self, sts: Option<Sts>) {
+        let Some(sts) = sts else {
+            return;
+        };
+        match self.security {
+            Security::PlainByFallback => {
+                if let Some(port) = sts.port {
+                    self.finish(End::Upgrade { port });
+                }
+            }
+            Security::Verified => self.sts = sts.duration.or(self.sts),
+            // The operator's word for this server goes before the server's own.
+            Security::PlainByChoice | Security::Unverified => {}
+        }
+    }
+
     fn on_cap(&mut self, message: &Message<'_>) {
         let Phase::Registering(registration) = &mut self.phase else {
             return;
         };
         match message.param(1) {
             "LS" => {
-                let mechanisms = registration.offer.read_offer(message.last());
-                if let (Some(mechanisms), Some(login)) = (mechanisms, &mut registration.login) {
-                    login.offered(&mechanisms);
+                let told = registration.offer.read_offer(message.last());
+                if let (Some(mechanisms), Some(login)) = (&told.mechanisms, &mut registration.login) {
+                    login.offered(mechanisms);
                 }
+                self.on_sts(told.sts);
                 if message.param(2) != "*" {
                     self.request_caps();
                 }
@@ -208,7 +264,8 @@ impl Client {
                 self.caps_settled();
             }
             "NEW" => {
-                registration.offer.read_offer(message.last());
+                let told = registration.offer.read_offer(message.last());
+                self.on_sts(told.sts);
             }
             "DEL" => self.caps.read_del(message.last()),
             _ => {}
@@ -219,6 +276,10 @@ impl Client {
         let Phase::Registering(registration) = &mut self.phase else {
             return;
         };
+        if registration.identity.only_upgrade {
+            self.no_upgrade();
+            return;
+        }
         let log_in = registration.login.is_some();
         if log_in && !registration.offer.has(Cap::Sasl) {
             self.no_sasl();
@@ -320,7 +381,8 @@ impl Client {
         match message.param(1) {
             "NEW" => {
                 let mut offer = CapSet::default();
-                offer.read_offer(message.last());
+                let told = offer.read_offer(message.last());
+                self.on_sts(told.sts);
                 let wanted = offer.wanted(false).without(self.caps);
                 if !wanted.is_empty() {
                     self.questions.push_provoked(request(wanted));

@@ -1,10 +1,10 @@
 //! Reaching a server: names to addresses, the outgoing policy on each address, TLS first, plain text only by the
-//! operator's word.
+//! operator's word and where the server has not asked for TLS.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
@@ -14,9 +14,11 @@ use tokio_rustls::TlsConnector;
 use viaduct_bridge::outgoing::OutgoingPolicy;
 use viaduct_bridge::{Failure, Name, Notebook, Refusal, Secret, ServerId};
 
+use crate::client::Security;
 use crate::config::ServerPlan;
 
 use super::link::{Link, Stream};
+use super::sts;
 use super::tls::{Tls, certificate_words};
 
 const RESOLVE: Duration = Duration::from_secs(10);
@@ -40,7 +42,19 @@ pub(crate) struct Dialler {
 /// A connection that was made.
 pub(crate) struct Dialled {
     pub(crate) link: Link,
-    pub(crate) encrypted: bool,
+    pub(crate) security: Security,
+    pub(crate) port: u16,
+}
+
+/// Where to, and as whom.
+#[derive(Clone, Copy)]
+pub(crate) struct Route<'a> {
+    pub(crate) server: &'a ServerId,
+    pub(crate) plan: &'a ServerPlan,
+    /// The user's certificate.
+    pub(crate) certificate: Option<&'a Secret>,
+    /// With TLS at this port and nowhere else: the server has just asked for it.
+    pub(crate) upgrade: Option<u16>,
 }
 
 /// Why an address was not reached.
@@ -67,42 +81,44 @@ impl Dialler {
     ///
     /// # Errors
     /// In words for the user. A bad certificate is the end of it: nothing else is tried.
-    pub(crate) async fn dial(
-        &self,
-        server: &ServerId,
-        plan: &ServerPlan,
-        certificate: Option<&Secret>,
-    ) -> Result<Dialled, Failure> {
-        match timeout(ALL, self.dial_all(server, plan, certificate)).await {
+    pub(crate) async fn dial(&self, route: &Route<'_>) -> Result<Dialled, Failure> {
+        match timeout(ALL, self.dial_all(route)).await {
             Ok(result) => result,
-            Err(_) => Err(unreachable(server, "it did not answer in time")),
+            Err(_) => Err(unreachable(route.server, "it did not answer in time")),
         }
     }
 
-    async fn dial_all(
-        &self,
-        server: &ServerId,
-        plan: &ServerPlan,
-        certificate: Option<&Secret>,
-    ) -> Result<Dialled, Failure> {
+    async fn dial_all(&self, route: &Route<'_>) -> Result<Dialled, Failure> {
+        let Route { server, plan, .. } = *route;
         let addresses = self.resolve(server, plan).await?;
+        let (ports, must_encrypt) = self.tls_ports(route);
         let mut misses = Vec::new();
-        for port in &plan.tls_ports {
+        for port in ports {
             for ip in &addresses {
-                match connect(SocketAddr::new(*ip, *port)).await {
-                    Ok(stream) => match self.handshake(server, stream, certificate).await? {
+                match connect(SocketAddr::new(*ip, port)).await {
+                    Ok(stream) => match self.handshake(server, stream, route.certificate).await? {
                         Ok(link) => {
-                            self.note_tls(server);
-                            return Ok(Dialled {
-                                link,
-                                encrypted: true,
-                            });
+                            // TLS on a port that only the server's own policy has named is bound to that policy: when
+                            // it is over, the server may be found on the ports that all servers have.
+                            if plan.tls_ports.contains(&port) {
+                                self.note_tls(server);
+                            }
+                            let security = match self.tls.verifies(server.as_str()) {
+                                true => Security::Verified,
+                                false => Security::Unverified,
+                            };
+                            return Ok(Dialled { link, security, port });
                         }
                         Err(words) => misses.push(Miss::Other(words)),
                     },
                     Err(miss) => misses.push(miss),
                 }
             }
+        }
+        if must_encrypt {
+            let words = words_of(misses);
+            let words = format!("{words}, and it has asked to be reached encrypted only");
+            return Err(unreachable(server, &words));
         }
         if plan.plain_is_fallback {
             let closed = misses.iter().any(|miss| matches!(miss, Miss::Closed))
@@ -118,20 +134,42 @@ impl Dialler {
                 return Err(unreachable(server, words));
             }
         }
-        for port in &plan.plain_ports {
+        let security = if plan.plain_is_fallback {
+            Security::PlainByFallback
+        } else {
+            Security::PlainByChoice
+        };
+        for port in plan.plain_ports.iter().copied() {
             for ip in &addresses {
-                match connect(SocketAddr::new(*ip, *port)).await {
+                match connect(SocketAddr::new(*ip, port)).await {
                     Ok(stream) => {
-                        return Ok(Dialled {
-                            link: Link::new(Stream::Plain(stream)),
-                            encrypted: false,
-                        });
+                        let link = Link::new(Stream::Plain(stream));
+                        return Ok(Dialled { link, security, port });
                     }
                     Err(miss) => misses.push(miss),
                 }
             }
         }
         Err(unreachable(server, &words_of(misses)))
+    }
+
+    /// The ports to try with TLS, and whether nothing else may be tried because the server wants it so (IRCv3 sts).
+    fn tls_ports(&self, route: &Route<'_>) -> (Vec<u16>, bool) {
+        let Route { server, plan, .. } = *route;
+        if let Some(port) = route.upgrade {
+            return (vec![port], true);
+        }
+        // Where the operator has named ports, or chosen between TLS and plain text, that is the last word.
+        let policy = plan
+            .by_default
+            .then(|| sts::in_force(&*self.notebook, server, SystemTime::now()))
+            .flatten();
+        let others = plan
+            .tls_ports
+            .iter()
+            .copied()
+            .filter(|port| Some(*port) != policy);
+        (policy.into_iter().chain(others).collect(), policy.is_some())
     }
 
     /// The addresses of a server that may be connected to. They are checked, and then connected to themselves: a name

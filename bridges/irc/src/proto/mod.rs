@@ -14,4 +14,5 @@ pub mod modes;
 pub mod sasl;
 pub mod scram;
 pub mod split;
+pub mod sts;
 pub mod time;

@@ -10,4 +10,5 @@ mod ngircd;
 mod reaching;
 mod scram;
 mod scripted;
+mod sts;
 mod support;

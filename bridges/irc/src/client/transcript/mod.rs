@@ -9,6 +9,7 @@
 //! | `E: …` | the core is told this (see `show`) |
 //! | `T: 5` | five seconds pass |
 //! | `X: lost`, `X: left`, `X: end` | the connection is gone, was left, or ended by itself |
+//! | `X: sts` | for how long the server wants to be reached encrypted |
 //! | `O: …` | options of the login, before everything else |
 
 mod scenarios;
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use viaduct_bridge::{Name, Secret, ServerId, Timestamp};
 
-use super::{Client, Credentials, Identity, Now, Rooms};
+use super::{Client, Credentials, Identity, Now, Rooms, Security};
 use crate::config::Flood;
 
 use show::show;
@@ -71,7 +72,8 @@ impl Play {
                 realname: "Alice".into(),
                 server_password: None,
                 credentials: None,
-                encrypted: true,
+                security: Security::Verified,
+                only_upgrade: false,
                 warning: None,
                 away: None,
             },
@@ -128,6 +130,9 @@ impl Play {
                     self.look();
                 }
                 return;
+            }
+            ("X", "sts") => {
+                self.told.push(format!("{:?}", client.take_sts()));
             }
             ("X", "end") => {
                 let end = client.end().expect("the connection has ended");
@@ -190,7 +195,9 @@ impl Play {
                     certificate: name == "certificate",
                 });
             }
-            "plain" => self.identity.encrypted = false,
+            "plain" => self.identity.security = Security::PlainByChoice,
+            "fallback" => self.identity.security = Security::PlainByFallback,
+            "unverified" => self.identity.security = Security::Unverified,
             "pass" => self.identity.server_password = Some(Secret::new(value)),
             "nick" => self.identity.nick = Name::from(value),
             "away" => self.identity.away = Some(Name::from(value)),

@@ -58,6 +58,11 @@ scenarios! {
     ranks
     replies_of_the_standard
     split
+    sts_encrypted
+    sts_late
+    sts_plain_by_choice
+    sts_unencrypted
+    sts_unverified
 }
 
 /// Whatever bytes a server sends, the client lives on, and what it writes are lines.
