@@ -59,6 +59,15 @@ pub trait Bridge: Send + Sync {
     /// Begins a login (or a change of the one on record). Its first answers are those to [`Bridge::form`].
     fn log_in(&self, user: &str, account: Option<&Account>) -> Box<dyn LoginFlow>;
 
+    /// Starts what works beside the sessions, such as a listener. Called once, before the first session is opened, and
+    /// not at all where the configuration is only checked.
+    ///
+    /// # Errors
+    /// When it cannot work; in words for the operator.
+    fn start(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+
     /// Opens a session. It connects nowhere until a command asks for it.
     fn open(&self, context: SessionContext) -> Box<dyn Session>;
 }

@@ -21,6 +21,7 @@ use crate::conn::actor::Actor;
 use crate::conn::dial::{Dialled, Dialler, Route, plain_warning};
 use crate::conn::inbox::Inbox;
 use crate::login;
+use crate::users::Users;
 
 /// How long [`Session::close`] waits for all servers.
 const CLOSING: Duration = Duration::from_secs(4);
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) config: IrcConfig,
     pub(crate) notebook: Arc<dyn Notebook>,
     pub(crate) dialler: Dialler,
+    pub(crate) users: Users,
     /// The only server, in the fixed form.
     pub(crate) fixed: Option<ServerId>,
 }
@@ -56,6 +58,7 @@ impl SessionState {
             .account_for(server)
             .and_then(|account| account.secrets.get(login::CERTIFICATE));
         let route = Route {
+            id: &self.shared.users.id(&self.user),
             server,
             plan,
             certificate,
@@ -255,6 +258,7 @@ mod tests {
     use crate::conn::link::Link;
     use crate::conn::tls::Tls;
     use crate::testing::Notes;
+    use crate::users::Users;
 
     struct Nobody;
 
@@ -270,12 +274,14 @@ mod tests {
         let config = IrcConfig::default();
         let notebook: Arc<dyn Notebook> = Arc::new(Notes::default());
         let tls = Tls::new(&config).expect("a valid configuration");
-        let dialler = Dialler::new(OutgoingPolicy::default(), notebook.clone(), tls);
+        let users = Users::new(&*notebook);
+        let dialler = Dialler::new(OutgoingPolicy::default(), notebook.clone(), tls, None);
         let fixed = None;
         let shared = Shared {
             config,
             notebook,
             dialler,
+            users,
             fixed,
         };
         let state = SessionState {

@@ -4,6 +4,7 @@ mod flood;
 mod plan;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -37,6 +38,8 @@ pub struct IrcConfig {
     pub realname: Option<String>,
     /// How fast lines of users are sent.
     pub flood: Flood,
+    /// Answering servers that ask whose a connection is. Without it nobody listens.
+    pub ident: Option<IdentConfig>,
 }
 
 impl Default for IrcConfig {
@@ -50,8 +53,17 @@ impl Default for IrcConfig {
             quit_message: "viaduct".to_owned(),
             realname: None,
             flood: Flood::default(),
+            ident: None,
         }
     }
+}
+
+/// The answers to servers that ask whose a connection is (RFC 1413).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentConfig {
+    /// Where to listen, such as `[::]:113`. Servers ask at port 113 of the address that a connection comes from.
+    pub listen: SocketAddr,
 }
 
 /// The one server of the fixed form.

@@ -2,12 +2,12 @@
 //! operator's word and where the server has not asked for TLS.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::ServerName;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -17,6 +17,7 @@ use viaduct_bridge::{Failure, Name, Notebook, Refusal, Secret, ServerId};
 use crate::client::Security;
 use crate::config::ServerPlan;
 
+use super::ident::{Registered, Registry};
 use super::link::{Link, Stream};
 use super::sts;
 use super::tls::{Tls, certificate_words};
@@ -37,6 +38,8 @@ pub(crate) struct Dialler {
     notebook: Arc<dyn Notebook>,
     tls: Tls,
     lookups: Semaphore,
+    /// Whose connections there are, where servers may ask.
+    ident: Option<Arc<Registry>>,
 }
 
 /// A connection that was made.
@@ -49,6 +52,8 @@ pub(crate) struct Dialled {
 /// Where to, and as whom.
 #[derive(Clone, Copy)]
 pub(crate) struct Route<'a> {
+    /// What stands for the user.
+    pub(crate) id: &'a Name,
     pub(crate) server: &'a ServerId,
     pub(crate) plan: &'a ServerPlan,
     /// The user's certificate.
@@ -68,13 +73,24 @@ enum Miss {
 }
 
 impl Dialler {
-    pub(crate) fn new(policy: OutgoingPolicy, notebook: Arc<dyn Notebook>, tls: Tls) -> Self {
+    pub(crate) fn new(
+        policy: OutgoingPolicy,
+        notebook: Arc<dyn Notebook>,
+        tls: Tls,
+        ident: Option<Arc<Registry>>,
+    ) -> Self {
         Self {
             policy,
             notebook,
             tls,
             lookups: Semaphore::new(LOOKUPS),
+            ident,
         }
+    }
+
+    /// Whose connections there are, where servers may ask.
+    pub(crate) fn ident(&self) -> Option<&Arc<Registry>> {
+        self.ident.as_ref()
     }
 
     /// Connects to a server.
@@ -95,22 +111,25 @@ impl Dialler {
         let mut misses = Vec::new();
         for port in ports {
             for ip in &addresses {
-                match connect(SocketAddr::new(*ip, port)).await {
-                    Ok(stream) => match self.handshake(server, stream, route.certificate).await? {
-                        Ok(link) => {
-                            // TLS on a port that only the server's own policy has named is bound to that policy: when
-                            // it is over, the server may be found on the ports that all servers have.
-                            if plan.tls_ports.contains(&port) {
-                                self.note_tls(server);
+                match self.connect(route, SocketAddr::new(*ip, port)).await {
+                    Ok((stream, registered)) => {
+                        match self.handshake(server, stream, route.certificate).await? {
+                            Ok(link) => {
+                                let link = link.registered(registered);
+                                // TLS on a port that only the server's own policy has named is bound to that policy: when
+                                // it is over, the server may be found on the ports that all servers have.
+                                if plan.tls_ports.contains(&port) {
+                                    self.note_tls(server);
+                                }
+                                let security = match self.tls.verifies(server.as_str()) {
+                                    true => Security::Verified,
+                                    false => Security::Unverified,
+                                };
+                                return Ok(Dialled { link, security, port });
                             }
-                            let security = match self.tls.verifies(server.as_str()) {
-                                true => Security::Verified,
-                                false => Security::Unverified,
-                            };
-                            return Ok(Dialled { link, security, port });
+                            Err(words) => misses.push(Miss::Other(words)),
                         }
-                        Err(words) => misses.push(Miss::Other(words)),
-                    },
+                    }
                     Err(miss) => misses.push(miss),
                 }
             }
@@ -141,9 +160,9 @@ impl Dialler {
         };
         for port in plan.plain_ports.iter().copied() {
             for ip in &addresses {
-                match connect(SocketAddr::new(*ip, port)).await {
-                    Ok(stream) => {
-                        let link = Link::new(Stream::Plain(stream));
+                match self.connect(route, SocketAddr::new(*ip, port)).await {
+                    Ok((stream, registered)) => {
+                        let link = Link::new(Stream::Plain(stream)).registered(registered);
                         return Ok(Dialled { link, security, port });
                     }
                     Err(miss) => misses.push(miss),
@@ -170,6 +189,32 @@ impl Dialler {
             .copied()
             .filter(|port| Some(*port) != policy);
         (policy.into_iter().chain(others).collect(), policy.is_some())
+    }
+
+    /// Connects to one address. Where servers may ask whose a connection is, it is on record before they can.
+    async fn connect(
+        &self,
+        route: &Route<'_>,
+        address: SocketAddr,
+    ) -> Result<(TcpStream, Option<Registered>), Miss> {
+        let (socket, registered) = self.socket(route, address).map_err(|error| miss(&error))?;
+        Ok((connect(socket, address).await?, registered))
+    }
+
+    /// A socket that is ready to be connected.
+    fn socket(&self, route: &Route<'_>, to: SocketAddr) -> io::Result<(TcpSocket, Option<Registered>)> {
+        let (socket, any) = match to {
+            SocketAddr::V4(_) => (TcpSocket::new_v4()?, IpAddr::from(Ipv4Addr::UNSPECIFIED)),
+            SocketAddr::V6(_) => (TcpSocket::new_v6()?, IpAddr::from(Ipv6Addr::UNSPECIFIED)),
+        };
+        let registered = match &self.ident {
+            Some(registry) => {
+                socket.bind(SocketAddr::new(any, 0))?;
+                Some(registry.register(socket.local_addr()?, to, route.id.clone()))
+            }
+            None => None,
+        };
+        Ok((socket, registered))
     }
 
     /// The addresses of a server that may be connected to. They are checked, and then connected to themselves: a name
@@ -252,8 +297,9 @@ fn tls_key(server: &ServerId) -> String {
     format!("tls/{server}")
 }
 
-async fn connect(address: SocketAddr) -> Result<TcpStream, Miss> {
-    match timeout(CONNECT, TcpStream::connect(address)).await {
+/// Connects a socket.
+async fn connect(socket: TcpSocket, address: SocketAddr) -> Result<TcpStream, Miss> {
+    match timeout(CONNECT, socket.connect(address)).await {
         Ok(Ok(stream)) => {
             // Neither makes a connection worthless where it is not possible.
             let _ = stream.set_nodelay(true);
@@ -263,12 +309,16 @@ async fn connect(address: SocketAddr) -> Result<TcpStream, Miss> {
             let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive);
             Ok(stream)
         }
-        Ok(Err(error)) => Err(match error.kind() {
-            io::ErrorKind::ConnectionRefused => Miss::Closed,
-            io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => Miss::NoRoute,
-            _ => Miss::Other(io_words(&error)),
-        }),
+        Ok(Err(error)) => Err(miss(&error)),
         Err(_) => Err(Miss::Other("it did not answer in time".to_owned())),
+    }
+}
+
+fn miss(error: &io::Error) -> Miss {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Miss::Closed,
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => Miss::NoRoute,
+        _ => Miss::Other(io_words(error)),
     }
 }
 

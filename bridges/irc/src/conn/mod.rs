@@ -8,6 +8,7 @@ mod attempt;
 pub(crate) mod backoff;
 pub(crate) mod dial;
 pub(crate) mod drive;
+pub(crate) mod ident;
 pub(crate) mod inbox;
 pub(crate) mod link;
 pub(crate) mod probe;

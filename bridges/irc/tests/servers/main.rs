@@ -4,8 +4,10 @@
 
 mod certificates;
 mod faults;
+mod ident;
 mod inspircd;
 mod logins;
+mod namespace;
 mod ngircd;
 mod reaching;
 mod scram;

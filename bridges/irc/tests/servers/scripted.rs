@@ -1,5 +1,6 @@
 //! An IRC server that does exactly what a test says.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ pub(crate) struct Scripted {
 
 /// One connection to it.
 pub(crate) struct Peer {
+    /// The other end, and ours.
+    pub(crate) remote: SocketAddr,
+    pub(crate) local: SocketAddr,
     stream: BufReader<Box<dyn Stream>>,
     seen: Vec<String>,
 }
@@ -73,12 +77,15 @@ impl Scripted {
     /// The next connection, unless TLS fails.
     pub(crate) async fn try_accept(&self) -> std::io::Result<Peer> {
         let accept = timeout(Duration::from_secs(20), self.listener.accept());
-        let (stream, _) = accept.await.expect("a client comes in time").expect("accepted");
+        let (stream, remote) = accept.await.expect("a client comes in time").expect("accepted");
+        let local = stream.local_addr()?;
         let stream: Box<dyn Stream> = match &self.tls {
             Some(tls) => Box::new(tls.accept(stream).await?),
             None => Box::new(stream),
         };
         Ok(Peer {
+            remote,
+            local,
             stream: BufReader::new(stream),
             seen: Vec::new(),
         })
