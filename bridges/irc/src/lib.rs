@@ -19,4 +19,7 @@ mod testing;
 mod users;
 
 pub use bridge::IrcBridge;
-pub use config::{ConfigError, FixedServer, Flood, IdentConfig, IrcConfig, ServerConfig, ServerPassword};
+pub use config::{
+    AddressPool, ConfigError, FixedServer, Flood, IdentConfig, IrcConfig, ServerConfig, ServerPassword,
+    WebircConfig,
+};

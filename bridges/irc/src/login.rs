@@ -267,6 +267,7 @@ impl IrcLogin {
                 nick: Name::from(account.name.as_str()),
                 username: username(&self.user),
                 realname: account.settings.get(REALNAME).unwrap_or(&account.name).clone(),
+                webirc: self.shared.webirc(&plan, &self.user),
                 server_password: plan.password.clone(),
                 credentials: (!only_upgrade).then(|| credentials.clone()),
                 security,

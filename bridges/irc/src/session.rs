@@ -15,7 +15,7 @@ use viaduct_bridge::{
     ServerId, Session, SessionContext,
 };
 
-use crate::client::{Identity, Security};
+use crate::client::{Identity, Security, Webirc};
 use crate::config::{IrcConfig, ServerPlan};
 use crate::conn::actor::Actor;
 use crate::conn::dial::{Dialled, Dialler, Route, plain_warning};
@@ -34,6 +34,14 @@ pub(crate) struct Shared {
     pub(crate) users: Users,
     /// The only server, in the fixed form.
     pub(crate) fixed: Option<ServerId>,
+}
+
+impl Shared {
+    /// How a user is presented to a server that trusts this gateway.
+    pub(crate) fn webirc(&self, plan: &ServerPlan, user: &str) -> Option<Webirc> {
+        let config = plan.webirc.as_ref()?;
+        self.users.webirc(user, config)
+    }
 }
 
 /// What the tasks of one session share.
@@ -95,6 +103,7 @@ impl SessionState {
         Identity {
             username: login::username(&self.user),
             realname,
+            webirc: self.shared.webirc(plan, &self.user),
             server_password: plan.password.clone(),
             credentials: credentials.filter(|_| trusted),
             security,

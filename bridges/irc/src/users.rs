@@ -1,9 +1,14 @@
 //! What stands for a user towards servers without saying who it is: the same always, and made with a key, so that
 //! nobody who sees it can try which JID it belongs to.
 
+use std::net::IpAddr;
+
 use aws_lc_rs::{hmac, rand};
 use tracing::warn;
 use viaduct_bridge::{Name, Notebook};
+
+use crate::client::Webirc;
+use crate::config::{AddressPool, WebircConfig};
 
 /// Where the key is noted.
 const NOTE: &str = "irc/user-key";
@@ -44,6 +49,29 @@ impl Users {
         Name::from(letters.collect::<String>())
     }
 
+    /// The address of this bare JID among those of a kind.
+    pub(crate) fn address(&self, user: &str, pool: &AddressPool, v6: bool) -> Option<IpAddr> {
+        let digest = self.digest("address", user);
+        let half = digest.first_chunk().expect("32 bytes have a first half");
+        pool.nth(u128::from_be_bytes(*half), v6)
+    }
+
+    /// How this bare JID is presented to a server that trusts the gateway.
+    pub(crate) fn webirc(&self, user: &str, config: &WebircConfig) -> Option<Webirc> {
+        let either = |v6| self.address(user, &config.addresses, v6);
+        let mut ip = either(true).or_else(|| either(false))?.to_string();
+        // An address that begins with a colon would be taken for the last parameter.
+        if ip.starts_with(':') {
+            ip.insert(0, '0');
+        }
+        Some(Webirc {
+            password: config.password.0.clone(),
+            gateway: config.gateway.clone(),
+            host: config.host(&self.id(user)).unwrap_or_else(|| ip.clone()),
+            ip,
+        })
+    }
+
     fn digest(&self, purpose: &str, user: &str) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(purpose.as_bytes());
@@ -70,7 +98,34 @@ mod tests {
     use viaduct_bridge::Notebook as _;
 
     use super::{ID, Users};
+    use crate::config::{AddressPool, WebircConfig};
     use crate::testing::Notes;
+
+    #[derive(serde::Deserialize)]
+    struct Pool {
+        pool: AddressPool,
+    }
+
+    impl Pool {
+        fn read(range: &str) -> AddressPool {
+            let text = format!("pool = '{range}'");
+            toml::from_str::<Self>(&text).expect("a range").pool
+        }
+    }
+
+    #[test]
+    fn addresses_for_servers() {
+        let users = Users::new(&Notes::default());
+        let webirc = |range: &str| {
+            let text = format!("password = 'x'\naddresses = '{range}'");
+            let config: WebircConfig = toml::from_str(&text).expect("valid");
+            let webirc = users.webirc("alice@example.org", &config).expect("an address");
+            (webirc.host, webirc.ip)
+        };
+        // IRCv3 WebIRC: an address that begins with a colon gets a zero, and stands for a name that is not there.
+        assert_eq!(webirc("::7"), ("0::7".into(), "0::7".into()));
+        assert_eq!(webirc("192.0.2.7"), ("192.0.2.7".into(), "192.0.2.7".into()));
+    }
 
     #[test]
     fn ids_stay_and_tell_users_apart() {
@@ -95,6 +150,10 @@ mod tests {
             alice,
             "elsewhere"
         );
+        let pool: AddressPool = Pool::read("2001:db8::/64");
+        let address = |user: &str| users.address(user, &pool, true).expect("there is one");
+        assert_eq!(address("alice@example.org"), address("alice@example.org"));
+        assert_ne!(address("alice@example.org"), address("bob@example.org"));
         notes.put("irc/user-key", "damaged");
         let _ = Users::new(&notes).id("alice@example.org");
     }

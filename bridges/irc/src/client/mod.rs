@@ -46,7 +46,7 @@ use people::People;
 use pulse::Pulse;
 use queue::{Bucket, Queue};
 use registration::Registration;
-pub(crate) use registration::{Credentials, Identity, Security};
+pub(crate) use registration::{Credentials, Identity, Security, Webirc};
 pub(crate) use rooms::Rooms;
 
 /// The time, given in so that nothing here reads a clock.

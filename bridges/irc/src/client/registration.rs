@@ -30,6 +30,8 @@ pub(crate) struct Identity {
     pub(crate) username: String,
     /// The real name.
     pub(crate) realname: String,
+    /// How the user is presented, where the server trusts this gateway.
+    pub(crate) webirc: Option<Webirc>,
     /// The password of the server itself.
     pub(crate) server_password: Option<Secret>,
     /// The account to log in to.
@@ -43,6 +45,19 @@ pub(crate) struct Identity {
     pub(crate) warning: Option<Name>,
     /// Why the user is away, if they are.
     pub(crate) away: Option<Name>,
+}
+
+/// How a user is presented to a server that trusts this gateway (IRCv3 WebIRC).
+#[derive(Clone)]
+pub(crate) struct Webirc {
+    /// The password that was agreed with the server.
+    pub(crate) password: Secret,
+    /// The name of this gateway.
+    pub(crate) gateway: String,
+    /// The user's host name, or the address again.
+    pub(crate) host: String,
+    /// The user's address. It must not begin with a colon.
+    pub(crate) ip: String,
 }
 
 /// How a connection is protected.
@@ -96,7 +111,13 @@ pub(super) struct Registration {
 impl Registration {
     /// Begins: the registration and its first lines.
     pub(super) fn begin(mut identity: Identity, now: Now) -> (Self, Vec<Line>) {
-        let mut lines = vec![Line::command("CAP").arg("LS").arg("302")];
+        let mut lines = Vec::new();
+        if let Some(webirc) = &identity.webirc {
+            let line = Line::command("WEBIRC").arg(webirc.password.reveal());
+            // Of its options none is known to be true: not even whether the user's client is connected securely.
+            lines.push(line.arg(&webirc.gateway).arg(&webirc.host).arg(&webirc.ip));
+        }
+        lines.push(Line::command("CAP").arg("LS").arg("302"));
         if let Some(password) = &identity.server_password {
             lines.push(Line::command("PASS").trailing(password.reveal()));
         }

@@ -2,6 +2,8 @@
 
 mod flood;
 mod plan;
+mod pool;
+mod webirc;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,6 +18,8 @@ use crate::proto::charset;
 
 pub use flood::Flood;
 pub(crate) use plan::ServerPlan;
+pub use pool::AddressPool;
+pub use webirc::WebircConfig;
 
 /// What the operator can set for an IRC gateway.
 #[derive(Clone, Debug, Deserialize)]
@@ -106,8 +110,12 @@ pub struct ServerConfig {
     pub flood: Option<Flood>,
     /// How lines of this server that are not UTF-8 are read.
     pub charset: Option<String>,
-    /// The password of the server (`PASS`), for all users.
+    /// The password of the server (`PASS`), for all users. A server with a password here is reached unencrypted only
+    /// if `tls` says so.
     pub password: Option<ServerPassword>,
+    /// Telling users apart to a server that trusts this gateway (`WEBIRC`). As with `password`, nothing of it is said
+    /// unencrypted unless `tls` says so.
+    pub webirc: Option<WebircConfig>,
 }
 
 /// A secret in the configuration file.
@@ -150,6 +158,14 @@ pub enum ConfigError {
         /// What is wrong.
         problem: String,
     },
+    /// How users are presented.
+    #[error("servers.\"{server}\".webirc: {problem}")]
+    Webirc {
+        /// To whom.
+        server: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// TLS cannot be set up at all.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
@@ -175,6 +191,10 @@ impl IrcConfig {
             if server.ports.as_ref().is_some_and(Vec::is_empty) {
                 return Err(ConfigError::NoPorts { server: name.clone() });
             }
+            if let Some(problem) = server.webirc.as_ref().and_then(WebircConfig::problem) {
+                let server = name.clone();
+                return Err(ConfigError::Webirc { server, problem });
+            }
         }
         Ok(())
     }
@@ -197,11 +217,17 @@ mod tests {
         };
         assert!(wrong("alow_plain = true").contains("alow_plain"));
         assert!(wrong("flood = \"fast\"").contains("flood is"));
+        assert!(wrong("[servers.x]\nwebirc = { password = 'a' }").contains("addresses"));
+        assert!(wrong("[servers.x]\nwebirc = { password = 'a', addresses = '::1/64' }").contains("'::1/64'"));
         assert!(wrong("flood = { burst = 0, per_second = 1.0 }").contains("flood is"));
         for text in [
             "charset = \"klingon\"",
             "[servers.\"a b\"]",
             "[servers.x]\nports = []",
+            "[servers.x]\nwebirc = { password = 'a b', addresses = '2001:db8::/64' }",
+            "[servers.x]\nwebirc = { password = 'a', gateway = '', addresses = '2001:db8::/64' }",
+            "[servers.x]\nwebirc = { password = 'a', addresses = '2001:db8::/64', host = 'a.example.org' }",
+            "[servers.x]\nwebirc = { password = 'a', addresses = '2001:db8::/64', host = '{id} x.org' }",
         ] {
             read(text).check().expect_err("invalid");
         }
@@ -209,7 +235,9 @@ mod tests {
 
     #[test]
     fn passwords_do_not_show() {
-        let config = read("[servers.x]\npassword = \"hunter2\"");
+        let config = read(
+            "[servers.x]\npassword = 'hunter2'\nwebirc = { password = 'hunter2', addresses = '192.0.2.0/24' }",
+        );
         assert!(!format!("{config:?}").contains("hunter2"));
     }
 }

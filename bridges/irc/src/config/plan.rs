@@ -3,7 +3,7 @@
 use encoding_rs::Encoding;
 use viaduct_bridge::Secret;
 
-use super::{Flood, IrcConfig, ServerConfig};
+use super::{Flood, IrcConfig, ServerConfig, WebircConfig};
 use crate::address::server_name;
 use crate::proto::charset;
 
@@ -28,6 +28,8 @@ pub(crate) struct ServerPlan {
     pub(crate) charset: &'static Encoding,
     /// The password of the server.
     pub(crate) password: Option<Secret>,
+    /// How users are presented.
+    pub(crate) webirc: Option<WebircConfig>,
 }
 
 const TLS_PORT: u16 = 6697;
@@ -57,11 +59,13 @@ impl IrcConfig {
             .or_else(|| fixed.and_then(|fixed| fixed.port).map(|port| vec![port]));
         let own_ports = ports.is_some();
         let ports_or = |default| ports.clone().unwrap_or_else(|| vec![default]);
+        // What the operator keeps secret is not told to everybody on the way because a port is closed.
+        let has_secret = config.password.is_some() || config.webirc.is_some();
         let tls = config.tls.or(fixed.map(|fixed| fixed.tls));
         let (tls_ports, plain_ports, plain_is_fallback) = match tls {
             Some(true) => (ports_or(TLS_PORT), Vec::new(), false),
             Some(false) => (Vec::new(), ports_or(PLAIN_PORT), false),
-            None if self.allow_plain && !own_ports => (vec![TLS_PORT], vec![PLAIN_PORT], true),
+            None if self.allow_plain && !own_ports && !has_secret => (vec![TLS_PORT], vec![PLAIN_PORT], true),
             None => (ports_or(TLS_PORT), Vec::new(), false),
         };
         let label = config.charset.as_deref().unwrap_or(&self.charset);
@@ -75,6 +79,7 @@ impl IrcConfig {
             flood: config.flood.unwrap_or(self.flood),
             charset: charset::named(label).unwrap_or(encoding_rs::WINDOWS_1252),
             password: config.password.as_ref().map(|secret| secret.0.clone()),
+            webirc: config.webirc.clone(),
         }
     }
 }
@@ -102,6 +107,20 @@ mod tests {
         let plan = read("allow_plain = true").plan("irc.example");
         assert_eq!((plan.tls_ports, plan.plain_ports), (vec![6697], vec![6667]));
         assert!(plan.plain_is_fallback);
+        for secret in [
+            "password = 'x'",
+            "webirc = { password = 'x', addresses = '192.0.2.0/24' }",
+        ] {
+            let plan = read(&format!(
+                "allow_plain = true\n[servers.\"irc.example\"]\n{secret}"
+            ))
+            .plan("irc.example");
+            assert_eq!(
+                (plan.tls_ports, plan.plain_ports),
+                (vec![6697], vec![]),
+                "{secret}"
+            );
+        }
         let config = read(
             "allow_plain = true\n[servers.\"IRC.test\"]\nhost = \"127.0.0.1\"\nports = [34567]\ntls = false\nflood = \"off\"",
         );

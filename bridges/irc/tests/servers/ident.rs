@@ -126,7 +126,7 @@ async fn ngircd_asks() {
         return;
     }
     // It asks only where it also looks names up.
-    let Some(server) = crate::ngircd::start_with("Ident = yes\nDNS = yes", "").await else {
+    let Some(server) = crate::ngircd::start_with("Ident = yes\nDNS = yes").await else {
         return;
     };
     is_asked_for(&username(&server).await);

@@ -14,3 +14,4 @@ mod scram;
 mod scripted;
 mod sts;
 mod support;
+mod webirc;

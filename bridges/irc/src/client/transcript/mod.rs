@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use viaduct_bridge::{Name, Secret, ServerId, Timestamp};
 
-use super::{Client, Credentials, Identity, Now, Rooms, Security};
+use super::{Client, Credentials, Identity, Now, Rooms, Security, Webirc};
 use crate::config::Flood;
 
 use show::show;
@@ -70,6 +70,7 @@ impl Play {
                 nick: Name::from("alice"),
                 username: "al".into(),
                 realname: "Alice".into(),
+                webirc: None,
                 server_password: None,
                 credentials: None,
                 security: Security::Verified,
@@ -198,6 +199,18 @@ impl Play {
             "plain" => self.identity.security = Security::PlainByChoice,
             "fallback" => self.identity.security = Security::PlainByFallback,
             "unverified" => self.identity.security = Security::Unverified,
+            "webirc" => {
+                let words: Vec<&str> = value.split(' ').collect();
+                let [password, gateway, host, ip] = words[..] else {
+                    panic!("webirc has four words");
+                };
+                self.identity.webirc = Some(Webirc {
+                    password: Secret::new(password),
+                    gateway: gateway.into(),
+                    host: host.into(),
+                    ip: ip.into(),
+                });
+            }
             "pass" => self.identity.server_password = Some(Secret::new(value)),
             "nick" => self.identity.nick = Name::from(value),
             "away" => self.identity.away = Some(Name::from(value)),

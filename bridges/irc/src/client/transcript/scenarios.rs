@@ -63,6 +63,7 @@ scenarios! {
     sts_plain_by_choice
     sts_unencrypted
     sts_unverified
+    webirc
 }
 
 /// Whatever bytes a server sends, the client lives on, and what it writes are lines.
