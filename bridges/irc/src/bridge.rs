@@ -79,12 +79,13 @@ impl IrcBridge {
                 .filter_map(|name| server_name(name))
                 .collect(),
         };
-        let ident = config.ident.as_ref().map(|_| Arc::default());
+        let users = Arc::new(Users::new(&*notebook));
+        let dialler = Dialler::new(policy, notebook.clone(), tls, users.clone(), &config);
         let shared = Shared {
             config,
-            notebook: notebook.clone(),
-            users: Users::new(&*notebook),
-            dialler: Dialler::new(policy, notebook, tls, ident),
+            notebook,
+            users,
+            dialler,
             fixed,
         };
         Ok(Self {

@@ -253,7 +253,7 @@ impl IrcLogin {
         let mut upgrade = None;
         loop {
             let route = Route {
-                id: &self.shared.users.id(&self.user),
+                user: &self.user,
                 server: &server,
                 plan: &plan,
                 certificate: account.secrets.get(CERTIFICATE),

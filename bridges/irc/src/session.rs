@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     pub(crate) config: IrcConfig,
     pub(crate) notebook: Arc<dyn Notebook>,
     pub(crate) dialler: Dialler,
-    pub(crate) users: Users,
+    pub(crate) users: Arc<Users>,
     /// The only server, in the fixed form.
     pub(crate) fixed: Option<ServerId>,
 }
@@ -66,7 +66,7 @@ impl SessionState {
             .account_for(server)
             .and_then(|account| account.secrets.get(login::CERTIFICATE));
         let route = Route {
-            id: &self.shared.users.id(&self.user),
+            user: &self.user,
             server,
             plan,
             certificate,
@@ -283,8 +283,9 @@ mod tests {
         let config = IrcConfig::default();
         let notebook: Arc<dyn Notebook> = Arc::new(Notes::default());
         let tls = Tls::new(&config).expect("a valid configuration");
-        let users = Users::new(&*notebook);
-        let dialler = Dialler::new(OutgoingPolicy::default(), notebook.clone(), tls, None);
+        let users = Arc::new(Users::new(&*notebook));
+        let policy = OutgoingPolicy::default();
+        let dialler = Dialler::new(policy, notebook.clone(), tls, users.clone(), &config);
         let fixed = None;
         let shared = Shared {
             config,

@@ -7,7 +7,7 @@ use crate::proto::line::Line;
 use crate::proto::sasl::{self, BadChallenge, Challenge, Mechanism};
 use crate::proto::scram::Scram;
 
-use super::registration::Credentials;
+use super::identity::Credentials;
 use super::{Client, End, Phase};
 
 /// A login with an account on its way.

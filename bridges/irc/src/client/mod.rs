@@ -13,6 +13,7 @@ mod bans;
 mod book;
 mod entering;
 mod from_irc;
+mod identity;
 mod members;
 mod messages;
 mod nicknames;
@@ -42,11 +43,11 @@ use crate::proto::line::Line;
 
 use bans::RecentBans;
 use book::{Book, PartId};
+pub(crate) use identity::{Credentials, Identity, Security, Webirc};
 use people::People;
 use pulse::Pulse;
 use queue::{Bucket, Queue};
 use registration::Registration;
-pub(crate) use registration::{Credentials, Identity, Security, Webirc};
 pub(crate) use rooms::Rooms;
 
 /// The time, given in so that nothing here reads a clock.

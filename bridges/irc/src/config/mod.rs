@@ -42,6 +42,10 @@ pub struct IrcConfig {
     pub realname: Option<String>,
     /// How fast lines of users are sent.
     pub flood: Flood,
+    /// Where connections to IRC servers come from: each user has an address of their own out of these, and always the
+    /// same, for each kind (IPv4, IPv6) that is here. A range must be routed to this machine; its addresses need not
+    /// be those of an interface. Default: the system chooses, and all users share an address.
+    pub outgoing_addresses: Option<AddressPool>,
     /// Answering servers that ask whose a connection is. Without it nobody listens.
     pub ident: Option<IdentConfig>,
 }
@@ -57,6 +61,7 @@ impl Default for IrcConfig {
             quit_message: "viaduct".to_owned(),
             realname: None,
             flood: Flood::default(),
+            outgoing_addresses: None,
             ident: None,
         }
     }
@@ -217,6 +222,8 @@ mod tests {
         };
         assert!(wrong("alow_plain = true").contains("alow_plain"));
         assert!(wrong("flood = \"fast\"").contains("flood is"));
+        assert!(wrong("outgoing_addresses = []").contains("at least one"));
+        assert!(wrong("outgoing_addresses = ['192.0.2.1/24']").contains("'192.0.2.1/24'"));
         assert!(wrong("[servers.x]\nwebirc = { password = 'a' }").contains("addresses"));
         assert!(wrong("[servers.x]\nwebirc = { password = 'a', addresses = '::1/64' }").contains("'::1/64'"));
         assert!(wrong("flood = { burst = 0, per_second = 1.0 }").contains("flood is"));

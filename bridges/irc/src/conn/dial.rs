@@ -11,11 +11,13 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tracing::warn;
 use viaduct_bridge::outgoing::OutgoingPolicy;
 use viaduct_bridge::{Failure, Name, Notebook, Refusal, Secret, ServerId};
 
 use crate::client::Security;
-use crate::config::ServerPlan;
+use crate::config::{AddressPool, IrcConfig, ServerPlan};
+use crate::users::Users;
 
 use super::ident::{Registered, Registry};
 use super::link::{Link, Stream};
@@ -38,6 +40,9 @@ pub(crate) struct Dialler {
     notebook: Arc<dyn Notebook>,
     tls: Tls,
     lookups: Semaphore,
+    users: Arc<Users>,
+    /// The addresses that connections come from, if the operator has any for them.
+    sources: Option<AddressPool>,
     /// Whose connections there are, where servers may ask.
     ident: Option<Arc<Registry>>,
 }
@@ -52,8 +57,8 @@ pub(crate) struct Dialled {
 /// Where to, and as whom.
 #[derive(Clone, Copy)]
 pub(crate) struct Route<'a> {
-    /// What stands for the user.
-    pub(crate) id: &'a Name,
+    /// The user's bare JID.
+    pub(crate) user: &'a str,
     pub(crate) server: &'a ServerId,
     pub(crate) plan: &'a ServerPlan,
     /// The user's certificate.
@@ -77,14 +82,17 @@ impl Dialler {
         policy: OutgoingPolicy,
         notebook: Arc<dyn Notebook>,
         tls: Tls,
-        ident: Option<Arc<Registry>>,
+        users: Arc<Users>,
+        config: &IrcConfig,
     ) -> Self {
         Self {
             policy,
             notebook,
             tls,
             lookups: Semaphore::new(LOOKUPS),
-            ident,
+            users,
+            sources: config.outgoing_addresses.clone(),
+            ident: config.ident.as_ref().map(|_| Arc::default()),
         }
     }
 
@@ -201,16 +209,26 @@ impl Dialler {
         Ok((connect(socket, address).await?, registered))
     }
 
-    /// A socket that is ready to be connected.
+    /// A socket that is ready to be connected, from the user's own address if there is one of the kind.
     fn socket(&self, route: &Route<'_>, to: SocketAddr) -> io::Result<(TcpSocket, Option<Registered>)> {
         let (socket, any) = match to {
             SocketAddr::V4(_) => (TcpSocket::new_v4()?, IpAddr::from(Ipv4Addr::UNSPECIFIED)),
             SocketAddr::V6(_) => (TcpSocket::new_v6()?, IpAddr::from(Ipv6Addr::UNSPECIFIED)),
         };
+        let address = |pool| self.users.address(route.user, pool, to.is_ipv6());
+        let source = self.sources.as_ref().and_then(address);
+        if let Some(source) = source {
+            bind_freely(&socket, source).inspect_err(|error| {
+                warn!(%source, %error, "an address of outgoing_addresses cannot be used");
+            })?;
+        }
         let registered = match &self.ident {
             Some(registry) => {
-                socket.bind(SocketAddr::new(any, 0))?;
-                Some(registry.register(socket.local_addr()?, to, route.id.clone()))
+                if source.is_none() {
+                    socket.bind(SocketAddr::new(any, 0))?;
+                }
+                let id = self.users.id(route.user);
+                Some(registry.register(socket.local_addr()?, to, id))
             }
             None => None,
         };
@@ -295,6 +313,17 @@ impl Dialler {
 
 fn tls_key(server: &ServerId) -> String {
     format!("tls/{server}")
+}
+
+/// Binds a socket to an address that need not be one of an interface: where a whole range is routed to this machine
+/// nobody wants to list it. What is not routed here gets no answers.
+fn bind_freely(socket: &TcpSocket, source: IpAddr) -> io::Result<()> {
+    let options = socket2::SockRef::from(socket);
+    match source {
+        IpAddr::V4(_) => options.set_freebind_v4(true)?,
+        IpAddr::V6(_) => options.set_freebind_v6(true)?,
+    }
+    socket.bind(SocketAddr::new(source, 0))
 }
 
 /// Connects a socket.

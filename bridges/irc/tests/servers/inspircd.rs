@@ -37,7 +37,7 @@ async fn start(without: &[&str]) -> Option<Server> {
     start_with(without, "").await
 }
 
-/// The same, with more in the configuration.
+/// The same, with more in the configuration, where PORT is the port.
 pub(crate) async fn start_with(without: &[&str], more: &str) -> Option<Server> {
     Server::start("/usr/sbin/inspircd", |port, folder| {
         let shown = folder.display();
@@ -63,7 +63,7 @@ pub(crate) async fn start_with(without: &[&str], more: &str) -> Option<Server> {
         for module in MODULES.iter().filter(|module| !without.contains(module)) {
             config += &format!("<module name=\"{module}\">\n");
         }
-        config += more;
+        config += &more.replace("PORT", &port.to_string());
         let path = folder.join("server.conf").display().to_string();
         (config, vec!["--nofork".into(), "--nopid".into(), "--config".into(), path])
     })

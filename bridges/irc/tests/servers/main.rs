@@ -9,6 +9,7 @@ mod inspircd;
 mod logins;
 mod namespace;
 mod ngircd;
+mod outgoing;
 mod reaching;
 mod scram;
 mod scripted;
