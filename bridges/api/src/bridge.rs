@@ -81,6 +81,15 @@ pub trait Bridge: Send + Sync {
         Ok(settings.clone())
     }
 
+    /// Starts what works beside the sessions, such as a listener. Called once, before the first session is opened, and
+    /// not at all where the configuration is only checked.
+    ///
+    /// # Errors
+    /// When it cannot work; in words for the operator.
+    fn start(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+
     /// Opens a session. It connects nowhere until a command asks for it.
     fn open(&self, context: SessionContext) -> Box<dyn Session>;
 }

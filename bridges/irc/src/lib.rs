@@ -16,6 +16,10 @@ pub mod proto;
 mod session;
 #[cfg(test)]
 mod testing;
+mod users;
 
 pub use bridge::IrcBridge;
-pub use config::{ConfigError, FixedServer, Flood, IrcConfig, ServerConfig, ServerPassword};
+pub use config::{
+    AddressPool, ConfigError, FixedServer, Flood, IdentConfig, IrcConfig, ServerConfig, ServerPassword,
+    WebircConfig,
+};

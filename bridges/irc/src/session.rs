@@ -15,12 +15,13 @@ use viaduct_bridge::{
     ServerId, Session, SessionContext,
 };
 
-use crate::client::Identity;
+use crate::client::{Identity, Security, Webirc};
 use crate::config::{IrcConfig, ServerPlan};
 use crate::conn::actor::Actor;
-use crate::conn::dial::{Dialled, Dialler, plain_warning};
+use crate::conn::dial::{Dialled, Dialler, Route, plain_warning};
 use crate::conn::inbox::Inbox;
 use crate::login;
+use crate::users::Users;
 
 /// How long [`Session::close`] waits for all servers.
 const CLOSING: Duration = Duration::from_secs(4);
@@ -30,8 +31,17 @@ pub(crate) struct Shared {
     pub(crate) config: IrcConfig,
     pub(crate) notebook: Arc<dyn Notebook>,
     pub(crate) dialler: Dialler,
+    pub(crate) users: Arc<Users>,
     /// The only server, in the fixed form.
     pub(crate) fixed: Option<ServerId>,
+}
+
+impl Shared {
+    /// How a user is presented to a server that trusts this gateway.
+    pub(crate) fn webirc(&self, plan: &ServerPlan, user: &str) -> Option<Webirc> {
+        let config = plan.webirc.as_ref()?;
+        self.users.webirc(user, config)
+    }
 }
 
 /// What the tasks of one session share.
@@ -46,11 +56,23 @@ pub(crate) struct SessionState {
 
 impl SessionState {
     /// Connects to a server, with the user's certificate if it belongs there.
-    pub(crate) async fn dial(&self, server: &ServerId, plan: &ServerPlan) -> Result<Dialled, Failure> {
+    pub(crate) async fn dial(
+        &self,
+        server: &ServerId,
+        plan: &ServerPlan,
+        upgrade: Option<u16>,
+    ) -> Result<Dialled, Failure> {
         let certificate = self
             .account_for(server)
             .and_then(|account| account.secrets.get(login::CERTIFICATE));
-        self.shared.dialler.dial(server, plan, certificate).await
+        let route = Route {
+            user: &self.user,
+            server,
+            plan,
+            certificate,
+            upgrade,
+        };
+        self.shared.dialler.dial(&route).await
     }
 
     /// Who the user is at a server.
@@ -59,12 +81,13 @@ impl SessionState {
         server: &ServerId,
         plan: &ServerPlan,
         nick: Name,
-        encrypted: bool,
+        security: Security,
     ) -> Identity {
         let credentials = self.account_for(server).and_then(login::credentials);
         // Unencrypted, a password is used only where the operator chose plain text for this very server.
-        let trusted = encrypted || !plan.plain_is_fallback;
-        let warning = (!encrypted).then(|| plain_warning(server, credentials.is_some() && !trusted));
+        let trusted = security != Security::PlainByFallback;
+        let warning =
+            (!security.is_encrypted()).then(|| plain_warning(server, credentials.is_some() && !trusted));
         let setting = |name: &str| {
             let account = self.account.as_ref()?;
             account
@@ -80,8 +103,11 @@ impl SessionState {
         Identity {
             username: login::username(&self.user),
             realname,
+            webirc: self.shared.webirc(plan, &self.user),
             server_password: plan.password.clone(),
             credentials: credentials.filter(|_| trusted),
+            security,
+            only_upgrade: false,
             warning,
             away: lock(&self.away).clone(),
             nick,
@@ -243,6 +269,7 @@ mod tests {
     use crate::conn::link::Link;
     use crate::conn::tls::Tls;
     use crate::testing::Notes;
+    use crate::users::Users;
 
     struct Nobody;
 
@@ -258,12 +285,15 @@ mod tests {
         let config = IrcConfig::default();
         let notebook: Arc<dyn Notebook> = Arc::new(Notes::default());
         let tls = Tls::new(&config).expect("a valid configuration");
-        let dialler = Dialler::new(OutgoingPolicy::default(), notebook.clone(), tls);
+        let users = Arc::new(Users::new(&*notebook));
+        let policy = OutgoingPolicy::default();
+        let dialler = Dialler::new(policy, notebook.clone(), tls, users.clone(), &config);
         let fixed = None;
         let shared = Shared {
             config,
             notebook,
             dialler,
+            users,
             fixed,
         };
         let state = SessionState {

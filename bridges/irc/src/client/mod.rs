@@ -8,10 +8,12 @@
 //! What people there are in a channel is told once, in the snapshot, and not kept: the core keeps it. So a
 //! connection costs about the same in a room of ten and of ten thousand.
 
+mod account;
 mod bans;
 mod book;
 mod entering;
 mod from_irc;
+mod identity;
 mod members;
 mod messages;
 mod nicknames;
@@ -42,11 +44,11 @@ use crate::proto::line::Line;
 
 use bans::RecentBans;
 use book::{Book, PartId};
+pub(crate) use identity::{Credentials, Identity, Security, Webirc};
 use people::People;
 use pulse::Pulse;
 use queue::{Bucket, Queue};
 use registration::Registration;
-pub(crate) use registration::{Credentials, Identity};
 pub(crate) use rooms::Rooms;
 use who::Who;
 
@@ -66,6 +68,11 @@ pub(crate) enum End {
     Refused(Failure),
     /// It was lost, in these words.
     Lost(String),
+    /// The server wants to be reached encrypted, at this port.
+    Upgrade {
+        /// Where it speaks TLS.
+        port: u16,
+    },
 }
 
 /// How far a connection has come.
@@ -86,6 +93,9 @@ pub(crate) struct Client {
     phase: Phase,
     was_online: bool,
     caps: CapSet,
+    security: Security,
+    /// For how long the server wants to be reached encrypted, in seconds, until somebody has taken note of it.
+    sts: Option<u64>,
     isupport: Box<Isupport>,
     rooms: Rooms,
     book: Book,
@@ -117,7 +127,7 @@ pub(crate) struct Client {
 impl Client {
     /// Begins a connection: the first lines of the registration are ready to be written.
     pub(crate) fn new(server: ServerId, identity: Identity, flood: Flood, rooms: Rooms, now: Now) -> Self {
-        let wish = identity.nick.clone();
+        let (wish, security) = (identity.nick.clone(), identity.security);
         let (registration, urgent) = Registration::begin(identity, now);
         Self {
             server,
@@ -127,6 +137,8 @@ impl Client {
             phase: Phase::Registering(Box::new(registration)),
             was_online: false,
             caps: CapSet::default(),
+            security,
+            sts: None,
             isupport: Box::default(),
             rooms,
             book: Book::default(),
@@ -180,6 +192,12 @@ impl Client {
     /// The nickname to ask for at the next connection.
     pub(crate) fn wish(&self) -> &Name {
         &self.wish
+    }
+
+    /// For how many seconds the server wants to be reached encrypted, if it has said so since the last time. Only
+    /// what was said on a connection that is worth it.
+    pub(crate) fn take_sts(&mut self) -> Option<u64> {
+        self.sts.take()
     }
 
     /// What has happened since the last time.

@@ -20,6 +20,7 @@ use crate::proto::line::Line;
 use super::dial::io_words;
 use super::inbox::Inbox;
 use super::link::{Link, Turn};
+use super::sts;
 
 /// How many lines are taken before the events of them are handed over.
 const LINES: usize = 256;
@@ -51,10 +52,18 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) sink: &'a dyn EventSink,
     pub(crate) charset: &'static Encoding,
     pub(crate) server: &'a ServerId,
-    /// Where it is noted how the server folds names.
+    /// The port of the connection.
+    pub(crate) port: u16,
+    /// Where it is noted how the server folds names, and that it wants to be reached encrypted.
     pub(crate) notebook: &'a dyn Notebook,
     /// Whether to stop as soon as the user is online.
     pub(crate) only_log_in: bool,
+}
+
+impl Surroundings<'_> {
+    fn note_sts(&self, seconds: u64) {
+        sts::note(self.notebook, self.server, self.port, seconds, SystemTime::now());
+    }
 }
 
 pub(crate) fn now() -> Now {
@@ -70,6 +79,7 @@ pub(crate) async fn drive(link: &mut Link, client: &mut Client, around: &Surroun
     let mut armed = Instant::now() + Duration::from_secs(3600);
     let mut timer = pin!(sleep_until(armed.into()));
     let mut noted = false;
+    let mut wants_tls_for = None;
     let stop = loop {
         let time = now();
         let mut more = false;
@@ -79,6 +89,10 @@ pub(crate) async fn drive(link: &mut Link, client: &mut Client, around: &Surroun
                 break stop;
             }
             client.tick(time);
+        }
+        if let Some(seconds) = client.take_sts() {
+            wants_tls_for = Some(seconds);
+            around.note_sts(seconds);
         }
         if let Some(reason) = around.inbox.closing() {
             break Stop::Closing(reason);
@@ -145,6 +159,10 @@ pub(crate) async fn drive(link: &mut Link, client: &mut Client, around: &Surroun
     // What came before the end still counts, and what was told is heard.
     if matches!(stop, Stop::Gone(_)) {
         while take_lines(link, client, around.charset, now()) {}
+    }
+    // A policy counts from the end of the connection (IRCv3 sts, "Rescheduling expiry on disconnect").
+    if let Some(seconds) = client.take_sts().or(wants_tls_for) {
+        around.note_sts(seconds);
     }
     if let Some(delivery) = delivery {
         tokio::select! {

@@ -30,6 +30,8 @@ pub(crate) struct Tls {
 struct Settings {
     verifier: Arc<dyn ServerCertVerifier>,
     config: Arc<ClientConfig>,
+    /// Whether not just any certificate is accepted.
+    verifies: bool,
 }
 
 impl Tls {
@@ -41,7 +43,13 @@ impl Tls {
             if let Some(verifier) = verifier_of(name, server, &provider)? {
                 let config = client_config(&provider, &verifier, None).map_err(ConfigError::Tls)?;
                 let canonical = server_name(name).unwrap_or_else(|| name.clone());
-                overrides.insert(canonical, Settings { verifier, config });
+                let verifies = server.fingerprint.is_some() || !server.accept_invalid;
+                let settings = Settings {
+                    verifier,
+                    config,
+                    verifies,
+                };
+                overrides.insert(canonical, settings);
             }
         }
         Ok(Self {
@@ -49,6 +57,13 @@ impl Tls {
             default: OnceLock::new(),
             overrides,
         })
+    }
+
+    /// Whether this server's certificates are checked.
+    pub(crate) fn verifies(&self, server: &str) -> bool {
+        self.overrides
+            .get(server)
+            .is_none_or(|settings| settings.verifies)
     }
 
     /// The configuration for a connection to a server, with the user's certificate if there is one.
@@ -138,7 +153,11 @@ fn system_settings(provider: &Arc<CryptoProvider>) -> Result<Settings, String> {
             .build()
             .map_err(|error| error.to_string())?;
     let config = client_config(provider, &verifier, None)?;
-    Ok(Settings { verifier, config })
+    Ok(Settings {
+        verifier,
+        config,
+        verifies: true,
+    })
 }
 
 fn client_config(

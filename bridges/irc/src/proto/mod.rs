@@ -12,5 +12,7 @@ pub mod line;
 pub mod message;
 pub mod modes;
 pub mod sasl;
+pub mod scram;
 pub mod split;
+pub mod sts;
 pub mod time;

@@ -311,7 +311,9 @@ pub(crate) fn registered() -> LoadedLogin {
             }),
             preferences: Preferences::default(),
         },
+        settings: vec![],
         portals: Vec::new(),
         outbox: Vec::new(),
+        warned: vec![],
     }
 }

@@ -96,6 +96,9 @@ pub(super) fn start(settings: &GatewaySettings, shared: &Shared) -> Result<Runni
     let notebook = shared.store.notebook();
     let occupant_secret = occupant_secret(&*notebook, &domain)?;
     let bridge = bridge(settings, &shared.outgoing, notebook)?;
+    bridge
+        .start()
+        .map_err(|error| anyhow!("gateway.{}.{}: {error}", settings.name, bridge.kind()))?;
     let ctx = Arc::new(Context {
         domain: domain.clone(),
         bridge,

@@ -27,6 +27,8 @@ scenarios! {
     account_by_certificate
     account_login
     account_refused
+    account_refused_in_plain_text
+    account_without_certificate
     account_without_sasl
     bans
     capabilities_one_by_one
@@ -56,6 +58,12 @@ scenarios! {
     ranks
     replies_of_the_standard
     split
+    sts_encrypted
+    sts_late
+    sts_plain_by_choice
+    sts_unencrypted
+    sts_unverified
+    webirc
     who_is_away
     who_is_away_once
 }
