@@ -2,6 +2,7 @@
 
 use crate::event::Rank;
 use crate::ids::{Name, PersonId, RoomId, ServerId, TransactionId};
+use crate::question::Question;
 use crate::secret::Secret;
 use crate::text::Content;
 
@@ -106,6 +107,15 @@ pub enum Command {
         /// Why.
         reason: Option<Name>,
     },
+    /// Ask something.
+    Ask {
+        /// Comes back with the answer, or with the failure to get one. There always is one of them, in bounded time.
+        txn: TransactionId,
+        /// What.
+        question: Question,
+        /// The nickname to ask for if there is no connection to the server yet; `None`: then do not connect, and fail.
+        nick: Option<Name>,
+    },
     /// Tell the other people of all connected servers that the user is away (or, with `None`, back).
     SetAway {
         /// Why, or `None` when back.
@@ -143,7 +153,8 @@ impl Command {
             | Self::SetNick { txn, .. }
             | Self::SetRank { txn, .. }
             | Self::Kick { txn, .. }
-            | Self::SetBan { txn, .. } => Some(*txn),
+            | Self::SetBan { txn, .. }
+            | Self::Ask { txn, .. } => Some(*txn),
             Self::Connect { .. }
             | Self::Disconnect { .. }
             | Self::Join { .. }

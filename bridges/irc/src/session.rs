@@ -157,6 +157,7 @@ impl Session for IrcSession {
                 | Command::Kick { room, .. }
                 | Command::SetBan { room, .. } => room.server.clone(),
                 Command::Send { to, .. } => to.server().clone(),
+                Command::Ask { question, .. } => question.server().clone(),
                 Command::SetAway { text } => {
                     lock(&self.state.away).clone_from(text);
                     for connection in lock(&self.servers).values() {

@@ -131,6 +131,8 @@ pub enum Timer {
     Join(PortalId),
     /// Sessions of ad-hoc commands may have expired.
     Commands,
+    /// Lists of a server's rooms may be out of date.
+    Lists,
     /// A login that failed for the time being is tried again.
     LogIn,
 }

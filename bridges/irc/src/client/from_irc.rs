@@ -83,6 +83,8 @@ impl Client {
             324 | 331 | 332 | 333 | 353 | 366 => {
                 self.on_description(now, code, message);
             }
+            322 => self.on_listed(now, message),
+            323 => self.on_list_end(),
             367 => self.on_ban_listed(message),
             368 => self.on_ban_list_end(message),
             code if refusal::is_error(code) => self.on_error(now, code, message),
@@ -94,6 +96,9 @@ impl Client {
     /// nothing that is known. Then the user reads it.
     fn on_error(&mut self, now: Now, code: u16, message: &Message<'_>) {
         if self.rooms_first(code) && self.room_refused(now, code, message) {
+            return;
+        }
+        if self.question_refused(code, message) {
             return;
         }
         let about = self.label.or_else(|| self.refused_command(code, message));

@@ -8,6 +8,7 @@
 //! What people there are in a channel is told once, in the snapshot, and not kept: the core keeps it. So a
 //! connection costs about the same in a room of ten and of ten thousand.
 
+mod asking;
 mod bans;
 mod book;
 mod entering;
@@ -39,6 +40,7 @@ use crate::proto::casemap::Casemapping;
 use crate::proto::isupport::Isupport;
 use crate::proto::line::Line;
 
+use asking::Asks;
 use bans::RecentBans;
 use book::{Book, PartId};
 use people::People;
@@ -97,6 +99,7 @@ pub(crate) struct Client {
     urgent: Vec<Line>,
     people: People,
     recent_bans: RecentBans,
+    asks: Asks,
     pulse: Pulse,
     events: Vec<RemoteEvent>,
     /// Whether QUIT was said: what the server has to say to that is nobody's concern.
@@ -140,6 +143,7 @@ impl Client {
             urgent,
             people: People::default(),
             recent_bans: RecentBans::default(),
+            asks: Asks::default(),
             pulse: Pulse::new(now.at),
             events: Vec::new(),
             leaving: false,
@@ -201,6 +205,7 @@ impl Client {
             Phase::Online => {
                 earlier(self.rooms.deadline());
                 earlier(self.book.deadline());
+                earlier(self.asks.deadline());
                 if !self.queue.is_empty() {
                     earlier(Some(self.pace.ready_at()));
                 } else if !self.questions.is_empty() {
@@ -224,6 +229,7 @@ impl Client {
         if self.pulse.is_dead(now.at) || self.book.is_stuck(now.at) {
             self.finish(End::Lost(format!("{} no longer answers", self.server)));
         }
+        self.asks.expire(&self.server, now.at, &mut self.events);
         self.rooms_tick(now);
     }
 
@@ -246,6 +252,7 @@ impl Client {
     /// The connection is gone. Answers what was still open and gives back the rooms, to be entered again.
     pub(crate) fn lost(mut self) -> (Vec<RemoteEvent>, Rooms) {
         self.book.lost(&self.server, &mut self.events);
+        self.asks.lost(&self.server, &mut self.events);
         for (id, by_will) in self.rooms.lose() {
             let how = if by_will { Departure::Left } else { Departure::Lost };
             let reason = None;
@@ -257,6 +264,7 @@ impl Client {
     /// The user has left the server. Answers what was still open.
     pub(crate) fn left(mut self, reason: Option<&Name>) -> Vec<RemoteEvent> {
         self.book.lost(&self.server, &mut self.events);
+        self.asks.lost(&self.server, &mut self.events);
         for (id, _) in self.rooms.lose() {
             let (how, reason) = (Departure::Left, reason.cloned());
             self.tell_room(id, RoomEvent::Left { how, reason });
@@ -271,6 +279,7 @@ impl Client {
     /// The whole session is closed: answers what was still open. The rooms are no longer anybody's concern.
     pub(crate) fn closed(mut self) -> Vec<RemoteEvent> {
         self.book.lost(&self.server, &mut self.events);
+        self.asks.lost(&self.server, &mut self.events);
         self.events
     }
 

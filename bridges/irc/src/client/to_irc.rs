@@ -33,6 +33,7 @@ impl Client {
             Command::Join { room, key, .. } => self.join(now, room, key),
             Command::Leave { room, reason } => self.leave(room, reason.as_deref()),
             Command::SetAway { text } => self.set_away(text.as_deref()),
+            Command::Ask { txn, question, .. } => self.ask(now, txn, question),
             Command::Send { txn, to, content, .. } => self.say(txn, to, content),
             Command::SetTopic { txn, room, text } => {
                 let line = Line::command("TOPIC").arg(&room.room).trailing(&text);

@@ -3,8 +3,12 @@
 //! *One input, then all its effects in order, then the next input.* [`Login::handle`] is the only way in.
 
 mod archive;
+mod asking;
 mod chats;
+mod directory;
 mod gateway_presence;
+mod listing;
+mod lists;
 mod messages;
 mod outcomes;
 mod register;
@@ -12,6 +16,7 @@ mod room_iq;
 mod room_presence;
 mod rooms;
 mod route;
+mod search;
 mod servers;
 mod service;
 
@@ -31,6 +36,7 @@ use crate::portal::Room;
 use crate::records::{LoadedLogin, LoginId, LoginRecord, OutboxRecord, Preferences, Write};
 use chats::Chat;
 use gateway_presence::{Entry, Online};
+use lists::Lists;
 use outcomes::Pending;
 use register::Registrations;
 use servers::Server;
@@ -63,6 +69,8 @@ pub struct Login {
     pending: HashMap<TransactionId, Pending>,
     /// Messages that were not carried and whose senders may not know it yet.
     failed: HashMap<TransactionId, (OutboxRecord, Failure)>,
+    /// The rooms of servers, as they were told lately.
+    lists: Lists,
     registrations: Registrations,
     pub(crate) desk: CommandDesk,
     /// Whether the user's clients told the network that the user is away.
@@ -93,6 +101,7 @@ impl Login {
             chats: HashMap::new(),
             pending: HashMap::new(),
             failed: HashMap::new(),
+            lists: Lists::default(),
             registrations: Registrations::default(),
             desk: CommandDesk::default(),
             away: None,
@@ -263,6 +272,7 @@ impl Login {
             Timer::Linger(server) => self.release(&ServerId(server), out),
             Timer::Join(portal) => self.join_timed_out(portal, out),
             Timer::Commands => self.desk.expire(now, out),
+            Timer::Lists => self.lists_expire(now, out),
             Timer::LogIn => self.log_in_again(out),
         }
     }

@@ -271,6 +271,7 @@ impl Login {
             self.session = false;
             out.push(Effect::CloseSession { reason: None });
             self.servers.clear();
+            self.lists.clear();
             self.rejoin_all(out);
         }
         self.entry.begin_anew();
@@ -320,6 +321,7 @@ impl Login {
         self.servers.clear();
         self.chats.clear();
         self.failed.clear();
+        self.lists.clear();
         self.online.clear();
         self.account = None;
         self.preferences = crate::records::Preferences::default();
@@ -351,6 +353,11 @@ impl Login {
             }
             Pending::Nick { request, .. } | Pending::Stanza(request) | Pending::Part { request, .. } => {
                 out.send(Request::refuse(request, &problem));
+            }
+            Pending::Question(inquiry) => {
+                for request in inquiry.requests() {
+                    out.send(request.refuse(&problem));
+                }
             }
         }
     }

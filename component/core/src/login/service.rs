@@ -5,9 +5,7 @@ use viaduct_bridge::{ServerId, Timestamp};
 use super::Login;
 use crate::effect::Effects;
 use crate::ns;
-use crate::records::PageRequest;
-use crate::rsm;
-use crate::service::{CAPS_NODE, DiscoInfo, gateway_info, person_info};
+use crate::service::{CAPS_NODE, DiscoInfo, gateway_info, person_info, server_info};
 use crate::stanza::{Condition, Incoming, Problem};
 use crate::time;
 use crate::xml::Stanza;
@@ -27,6 +25,9 @@ impl Login {
             ("get", "query", ns::DISCO_INFO) => {
                 let answer = self.gateway_disco_info(stanza);
                 self.answer(stanza, answer, out);
+            }
+            ("get", "query", ns::DISCO_ITEMS) if payload.attr("node").is_none() => {
+                self.gateway_rooms(stanza, out);
             }
             ("get", "query", ns::DISCO_ITEMS) => {
                 let answer = self.gateway_disco_items(stanza);
@@ -99,37 +100,13 @@ impl Login {
         Ok(xml.finish())
     }
 
+    /// disco#items on a node of the gateway: the commands. Without a node see `listing`.
     fn gateway_disco_items(&self, stanza: &Incoming) -> Result<Stanza, Problem> {
         let query = stanza.payload();
         let node = query.and_then(|query| query.attr("node"));
         let mut xml = stanza.result();
         xml.start_ns("query", ns::DISCO_ITEMS).attr_opt("node", node);
         match node {
-            None => {
-                let request = query
-                    .and_then(|query| query.get_child("set", ns::RSM))
-                    .map(rsm::parse)
-                    .transpose()?;
-                let mut rooms: Vec<(&str, &str)> = self
-                    .rooms
-                    .values()
-                    .filter(|room| !room.joined.is_empty() && !room.flags.hidden)
-                    .map(|room| (room.jid.as_str(), room.room.room.as_str()))
-                    .collect();
-                rooms.sort_unstable();
-                let unasked = PageRequest {
-                    max: 100,
-                    place: crate::records::PagePlace::First,
-                };
-                let paged = request.is_some() || rooms.len() > 100;
-                let page = rsm::cut(&rooms, |room| room.0, &request.unwrap_or(unasked))?;
-                for (jid, name) in page.items {
-                    xml.start("item").attr("jid", jid).attr("name", name).end();
-                }
-                if paged {
-                    rsm::write(&mut xml, &page.ends, page.first_index, page.count);
-                }
-            }
             Some(ns::COMMANDS) => {
                 for command in self.commands() {
                     xml.start("item")
@@ -138,7 +115,7 @@ impl Login {
                     xml.attr("name", command.title).end();
                 }
             }
-            Some(_) => return Err(Problem::new(Condition::ItemNotFound)),
+            _ => return Err(Problem::new(Condition::ItemNotFound)),
         }
         Ok(xml.finish())
     }
@@ -179,12 +156,17 @@ impl Login {
         stanza: &Incoming,
         out: &mut Effects,
     ) {
-        let info = || DiscoInfo {
-            identities: vec![("server", "im".into(), server.to_string())],
-            features: vec![ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::VERSION, ns::TIME],
-            form: None,
-        };
-        self.disco_or(now, stanza, info, out);
+        let payload = stanza.payload().filter(|_| stanza.is_request());
+        let asked = payload.map(|query| (query.name().to_owned(), query.ns(), query.attr("node").is_some()));
+        match asked
+            .as_ref()
+            .map(|(name, namespace, node)| (stanza.ty(), name.as_str(), namespace.as_str(), *node))
+        {
+            Some(("get", "query", ns::DISCO_ITEMS, false)) => self.server_rooms(server, stanza, out),
+            Some(("get", "query", ns::SEARCH, _)) => self.search_form(server, stanza, out),
+            Some(("set", "query", ns::SEARCH, _)) => self.search(server, stanza, out),
+            _ => self.disco_or(now, stanza, || server_info(server), out),
+        }
     }
 
     /// Answers disco with this and with no items, all else as every address does.

@@ -2,6 +2,7 @@
 
 mod archive;
 mod archive_ids;
+mod channel_list;
 mod chats;
 mod chats_crash;
 mod chats_limits;
@@ -83,6 +84,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     leave::CASES,
     archive::CASES,
     archive_ids::CASES,
+    channel_list::CASES,
     history::CASES,
     join_again::CASES,
     join_refused::CASES,

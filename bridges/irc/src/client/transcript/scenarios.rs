@@ -46,6 +46,7 @@ scenarios! {
     flood
     forward
     labels
+    list
     lost
     messages
     nick_changes
