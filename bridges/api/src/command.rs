@@ -107,6 +107,15 @@ pub enum Command {
         /// Why.
         reason: Option<Name>,
     },
+    /// Invite somebody into a room.
+    Invite {
+        /// Comes back with the outcome.
+        txn: TransactionId,
+        /// Which room.
+        room: RoomId,
+        /// Whom, folded.
+        person: Name,
+    },
     /// Ask something.
     Ask {
         /// Comes back with the answer, or with the failure to get one. There always is one of them, in bounded time.
@@ -154,6 +163,7 @@ impl Command {
             | Self::SetRank { txn, .. }
             | Self::Kick { txn, .. }
             | Self::SetBan { txn, .. }
+            | Self::Invite { txn, .. }
             | Self::Ask { txn, .. } => Some(*txn),
             Self::Connect { .. }
             | Self::Disconnect { .. }

@@ -79,6 +79,8 @@ pub enum ServerEvent {
         room: RoomId,
         /// Who, as the network writes it.
         by: Name,
+        /// The same, folded.
+        person: Name,
     },
 }
 

@@ -155,7 +155,8 @@ impl Session for IrcSession {
                 | Command::SetTopic { room, .. }
                 | Command::SetRank { room, .. }
                 | Command::Kick { room, .. }
-                | Command::SetBan { room, .. } => room.server.clone(),
+                | Command::SetBan { room, .. }
+                | Command::Invite { room, .. } => room.server.clone(),
                 Command::Send { to, .. } => to.server().clone(),
                 Command::Ask { question, .. } => question.server().clone(),
                 Command::SetAway { text } => {

@@ -116,7 +116,8 @@ fn server_of(command: &Command) -> Option<&ServerId> {
         | Command::SetTopic { room, .. }
         | Command::SetRank { room, .. }
         | Command::Kick { room, .. }
-        | Command::SetBan { room, .. } => Some(&room.server),
+        | Command::SetBan { room, .. }
+        | Command::Invite { room, .. } => Some(&room.server),
         Command::Send { to, .. } => Some(to.server()),
         Command::Ask { question, .. } => Some(question.server()),
         Command::SetAway { .. } => None,

@@ -22,6 +22,7 @@ pub(super) enum What {
     Nick,
     Rank,
     Kick,
+    Invite,
     Ban,
     Unban {
         /// The masks on the list that fit so far.
@@ -41,6 +42,7 @@ impl What {
             Self::Nick => "NICK",
             Self::Rank | Self::Ban | Self::Unban { .. } => "MODE",
             Self::Kick => "KICK",
+            Self::Invite => "INVITE",
         }
     }
 

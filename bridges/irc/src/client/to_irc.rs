@@ -62,6 +62,11 @@ impl Client {
                 let line = kick(&room.room, &person, reason.as_deref());
                 self.enter(txn, What::Kick, target, Some(person), vec![line]);
             }
+            Command::Invite { txn, room, person } => {
+                let line = Line::command("INVITE").arg(&person).arg(&room.room);
+                let target = self.fold(&room.room);
+                self.enter(txn, What::Invite, target, Some(person), vec![line]);
+            }
             Command::SetBan {
                 txn,
                 room,

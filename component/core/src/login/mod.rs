@@ -7,6 +7,7 @@ mod asking;
 mod chats;
 mod directory;
 mod gateway_presence;
+mod invitations;
 mod listing;
 mod lists;
 mod messages;

@@ -22,6 +22,7 @@ mod hostile_irc;
 mod hostile_stanzas;
 mod hostile_words;
 mod hostile_xml;
+mod invitations;
 mod irc_connection_fence;
 mod irc_connection_life;
 mod irc_connection_login;
@@ -103,6 +104,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     faults_xmpp::CASES,
     hostile_irc::CASES,
     hostile_xml::CASES,
+    invitations::CASES,
     irc_connection_fence::CASES,
     irc_connection_life::CASES,
     irc_connection_login::CASES,

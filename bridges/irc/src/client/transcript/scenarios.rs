@@ -45,6 +45,7 @@ scenarios! {
     fence_errors
     flood
     forward
+    invitations
     labels
     list
     lost

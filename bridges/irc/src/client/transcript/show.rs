@@ -21,7 +21,7 @@ fn server(event: &ServerEvent) -> String {
             format!("online as {nick} ({me}){warning}")
         }
         ServerEvent::Notice { text } => format!("notice: {text}"),
-        ServerEvent::Invited { room, by } => format!("invited into {} by {by}", room.room),
+        ServerEvent::Invited { room, by, person } => format!("invited into {} by {by} ({person})", room.room),
         other => format!("{other:?}"),
     }
 }
