@@ -2,6 +2,7 @@
 
 use crate::event::Rank;
 use crate::ids::{Name, PersonId, RoomId, ServerId, TransactionId};
+use crate::question::Question;
 use crate::secret::Secret;
 use crate::settings::{Scope, Settings};
 use crate::text::Content;
@@ -124,6 +125,24 @@ pub enum Command {
         /// What.
         line: Name,
     },
+    /// Invite somebody into a room.
+    Invite {
+        /// Comes back with the outcome.
+        txn: TransactionId,
+        /// Which room.
+        room: RoomId,
+        /// Whom, folded.
+        person: Name,
+    },
+    /// Ask something.
+    Ask {
+        /// Comes back with the answer, or with the failure to get one. There always is one of them, in bounded time.
+        txn: TransactionId,
+        /// What.
+        question: Question,
+        /// The nickname to ask for if there is no connection to the server yet; `None`: then do not connect, and fail.
+        nick: Option<Name>,
+    },
     /// Tell the other people of all connected servers that the user is away (or, with `None`, back).
     SetAway {
         /// Why, or `None` when back.
@@ -162,7 +181,9 @@ impl Command {
             | Self::SetRank { txn, .. }
             | Self::Kick { txn, .. }
             | Self::SetBan { txn, .. }
-            | Self::Raw { txn, .. } => Some(*txn),
+            | Self::Raw { txn, .. }
+            | Self::Invite { txn, .. }
+            | Self::Ask { txn, .. } => Some(*txn),
             Self::Connect { .. }
             | Self::Disconnect { .. }
             | Self::Join { .. }

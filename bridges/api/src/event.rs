@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::ids::{MessageId, Name, PersonId, RoomId, ServerId, Timestamp, TransactionId};
+use crate::question::Reply;
 use crate::text::Content;
 
 /// Something that happened on the network, as one login sees it. Events come in the network's own order.
@@ -79,6 +80,8 @@ pub enum ServerEvent {
         room: RoomId,
         /// Who, as the network writes it.
         by: Name,
+        /// The same, folded.
+        person: Name,
     },
 }
 
@@ -308,6 +311,8 @@ pub enum Outcome {
         /// When, where the network tells.
         at: Option<Timestamp>,
     },
+    /// What was asked.
+    Answered(Box<Reply>),
     /// It was not done, or nobody can tell.
     Failed(Failure),
 }

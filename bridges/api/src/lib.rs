@@ -26,6 +26,7 @@ pub mod ids;
 pub mod login;
 pub mod loopback;
 pub mod outgoing;
+pub mod question;
 pub mod secret;
 pub mod settings;
 pub mod text;
@@ -41,6 +42,7 @@ pub use event::{
 pub use failure::{Failure, Refusal};
 pub use ids::{MessageId, Name, PersonId, RoomId, ServerId, Timestamp, TransactionId};
 pub use login::{Account, Answers, Field, FieldKind, Form, LoginFlow, Step};
+pub use question::{ListedRoom, Question, Reply, RoomList};
 pub use secret::Secret;
 pub use settings::{BadSetting, Scope, Settings};
 pub use text::{Content, MessageKind, Span, Style, Text};

@@ -182,9 +182,11 @@ impl Session for IrcSession {
                 | Command::SetTopic { room, .. }
                 | Command::SetRank { room, .. }
                 | Command::Kick { room, .. }
-                | Command::SetBan { room, .. } => room.server.clone(),
+                | Command::SetBan { room, .. }
+                | Command::Invite { room, .. } => room.server.clone(),
                 Command::Send { to, .. } => to.server().clone(),
                 Command::Configure { .. } => continue,
+                Command::Ask { question, .. } => question.server().clone(),
                 Command::SetAway { text } => {
                     lock(&self.state.away).clone_from(text);
                     for connection in lock(&self.servers).values() {

@@ -1,6 +1,7 @@
 //! What the gateway and its addresses say about themselves (XEP-0030, XEP-0115, XEP-0128).
 
 use sha1::{Digest, Sha1};
+use viaduct_bridge::ServerId;
 
 use crate::context::Context;
 use crate::forms::Shown;
@@ -105,6 +106,29 @@ pub fn gateway_info(ctx: &Context, registers: bool) -> DiscoInfo {
             ("gateway", ctx.bridge.kind().into(), title),
         ],
         features,
+        form: None,
+    }
+}
+
+/// A server of the network: a place with rooms.
+#[must_use]
+pub fn server_info(server: &ServerId) -> DiscoInfo {
+    DiscoInfo {
+        identities: vec![
+            ("conference", "text".into(), server.to_string()),
+            ("server", "im".into(), server.to_string()),
+        ],
+        features: vec![
+            ns::DISCO_INFO,
+            ns::DISCO_ITEMS,
+            ns::COMMANDS,
+            ns::MUC,
+            ns::RSM,
+            ns::SEARCH,
+            ns::PING,
+            ns::VERSION,
+            ns::TIME,
+        ],
         form: None,
     }
 }

@@ -25,8 +25,10 @@ impl Server {
 
     /// Takes a command from a session that is not connected: some ask for a connection, others come too early.
     fn take_first(&mut self, session: SessionId, seat: &Seat, command: Command) {
-        let (Command::Connect { nick, .. } | Command::Join { nick, .. } | Command::Send { nick, .. }) =
-            &command
+        let (Command::Connect { nick, .. }
+        | Command::Join { nick, .. }
+        | Command::Send { nick, .. }
+        | Command::Ask { nick: Some(nick), .. }) = &command
         else {
             return self.take_unconnected(seat, command);
         };
@@ -163,6 +165,17 @@ impl Server {
             }
             // Nothing can be set here, and the objection to the other was raised above.
             Command::Configure { .. } | Command::Raw { .. } => {}
+            Command::Invite { txn, room, person } => {
+                let done = self.invite(&me, &room.room, &fold(&person));
+                self.settle(session, txn, done);
+            }
+            Command::Ask { txn, question, .. } => {
+                let outcome = match self.reply(&me, &question) {
+                    Ok(reply) => Outcome::Answered(Box::new(reply)),
+                    Err(failure) => Outcome::Failed(failure),
+                };
+                self.answer(session, txn, vec![RemoteEvent::Outcome { txn, outcome }]);
+            }
             Command::SetAway { text } => {
                 if let Some(link) = self.links.get_mut(&session) {
                     link.away.clone_from(&text);

@@ -219,10 +219,18 @@ impl Server {
         if !self.people.contains_key(whom) {
             return Err(nobody(whom));
         }
-        let (place, _) = self.membership(who, room)?;
+        let (place, rank) = self.membership(who, room)?;
+        if place.flags.invite_only {
+            demand(rank, CAN_CONFIGURE)?;
+        }
+        if place.members.contains_key(whom) {
+            return Err(Failure::refused(
+                Refusal::Conflict,
+                format!("{whom} is in {room} already"),
+            ));
+        }
         place.invited.insert(whom.clone());
-        let by = self.nick(who);
-        self.tell_of_invitation(whom, room, by);
+        self.tell_of_invitation(whom, room, who);
         Ok(())
     }
 

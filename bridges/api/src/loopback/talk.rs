@@ -169,12 +169,13 @@ impl Server {
         }
     }
 
-    pub(super) fn tell_of_invitation(&mut self, whom: &Name, room: &Name, by: Name) {
+    pub(super) fn tell_of_invitation(&mut self, whom: &Name, room: &Name, by: &Name) {
         let event = RemoteEvent::Server {
             server: self.id.clone(),
             event: ServerEvent::Invited {
                 room: self.room_id(room),
-                by,
+                by: self.nick(by),
+                person: by.clone(),
             },
         };
         self.tell(whom, event);

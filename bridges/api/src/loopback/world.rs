@@ -117,8 +117,10 @@ fn server_of(command: &Command) -> Option<&ServerId> {
         | Command::SetTopic { room, .. }
         | Command::SetRank { room, .. }
         | Command::Kick { room, .. }
-        | Command::SetBan { room, .. } => Some(&room.server),
+        | Command::SetBan { room, .. }
+        | Command::Invite { room, .. } => Some(&room.server),
         Command::Send { to, .. } => Some(to.server()),
+        Command::Ask { question, .. } => Some(question.server()),
         Command::SetAway { .. } | Command::Configure { .. } => None,
     }
 }
@@ -127,7 +129,10 @@ fn server_of(command: &Command) -> Option<&ServerId> {
 fn refuse(server: &ServerId, outbox: &Outbox, command: Command, failure: Failure) {
     let wanted = matches!(
         command,
-        Command::Connect { .. } | Command::Join { .. } | Command::Send { .. }
+        Command::Connect { .. }
+            | Command::Join { .. }
+            | Command::Send { .. }
+            | Command::Ask { nick: Some(_), .. }
     );
     if let Some(answer) = refusal(command, &failure) {
         outbox.push(answer);

@@ -85,6 +85,9 @@ impl Client {
             }
             315 => self.on_who_end(now),
             352 | 354 => self.on_who(code, message),
+            322 => self.on_listed(now, message),
+            323 => self.on_list_end(),
+            341 => self.on_inviting(message),
             367 => self.on_ban_listed(message),
             368 => self.on_ban_list_end(message),
             code if refusal::is_error(code) => self.on_error(now, code, message),
@@ -105,8 +108,14 @@ impl Client {
         {
             return;
         }
+        if self.question_refused(code, message) {
+            return;
+        }
         let about = self.label.or_else(|| self.refused_command(code, message));
         if let Some(part) = about {
+            let invites = self.book.get_mut(part.0).is_some_and(|p| p.what == What::Invite);
+            // To say something to nobody fails as to somebody who is away; to invite nobody is a mistake.
+            let code = if invites && code == 401 { 402 } else { code };
             let failure = refusal::of_command(code, message.last());
             self.book.refuse(part, failure, &mut self.events);
             return;

@@ -248,7 +248,14 @@ impl Client {
             room: self.fold(message.param(1)),
         };
         let by = Name::from(message.nick());
-        self.tell_server(ServerEvent::Invited { room, by });
+        let person = self.fold(&by);
+        self.tell_server(ServerEvent::Invited { room, by, person });
+    }
+
+    /// RPL_INVITING: `nick #channel`.
+    pub(super) fn on_inviting(&mut self, message: &Message<'_>) {
+        let (person, room) = (self.fold(message.param(1)), self.fold(message.param(2)));
+        self.seen_done(&What::Invite, &room, &person);
     }
 
     fn is_room(&self, name: &str) -> bool {

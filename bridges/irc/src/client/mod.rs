@@ -9,6 +9,7 @@
 //! connection costs about the same in a room of ten and of ten thousand.
 
 mod account;
+mod asking;
 mod bans;
 mod book;
 mod entering;
@@ -42,6 +43,7 @@ use crate::proto::casemap::Casemapping;
 use crate::proto::isupport::Isupport;
 use crate::proto::line::Line;
 
+use asking::Asks;
 use bans::RecentBans;
 use book::{Book, PartId};
 pub(crate) use identity::{Credentials, Identity, Security, Webirc};
@@ -110,6 +112,7 @@ pub(crate) struct Client {
     people: People,
     who: Who,
     recent_bans: RecentBans,
+    asks: Asks,
     pulse: Pulse,
     events: Vec<RemoteEvent>,
     /// Whether QUIT was said: what the server has to say to that is nobody's concern.
@@ -156,6 +159,7 @@ impl Client {
             people: People::default(),
             who: Who::default(),
             recent_bans: RecentBans::default(),
+            asks: Asks::default(),
             pulse: Pulse::new(now.at),
             events: Vec::new(),
             leaving: false,
@@ -224,6 +228,7 @@ impl Client {
                 earlier(self.rooms.deadline());
                 earlier(self.book.deadline());
                 earlier(self.who.deadline());
+                earlier(self.asks.deadline());
                 if !self.queue.is_empty() {
                     earlier(Some(self.pace.ready_at()));
                 } else if !self.questions.is_empty() {
@@ -247,6 +252,7 @@ impl Client {
         if self.pulse.is_dead(now.at) || self.book.is_stuck(now.at) {
             self.finish(End::Lost(format!("{} no longer answers", self.server)));
         }
+        self.asks.expire(&self.server, now.at, &mut self.events);
         self.rooms_tick(now);
         if self.is_online() {
             self.who_tick(now);
@@ -272,6 +278,7 @@ impl Client {
     /// The connection is gone. Answers what was still open and gives back the rooms, to be entered again.
     pub(crate) fn lost(mut self) -> (Vec<RemoteEvent>, Rooms) {
         self.book.lost(&self.server, &mut self.events);
+        self.asks.lost(&self.server, &mut self.events);
         for (id, by_will) in self.rooms.lose() {
             let how = if by_will { Departure::Left } else { Departure::Lost };
             let reason = None;
@@ -283,6 +290,7 @@ impl Client {
     /// The user has left the server. Answers what was still open.
     pub(crate) fn left(mut self, reason: Option<&Name>) -> Vec<RemoteEvent> {
         self.book.lost(&self.server, &mut self.events);
+        self.asks.lost(&self.server, &mut self.events);
         for (id, _) in self.rooms.lose() {
             let (how, reason) = (Departure::Left, reason.cloned());
             self.tell_room(id, RoomEvent::Left { how, reason });
@@ -297,6 +305,7 @@ impl Client {
     /// The whole session is closed: answers what was still open. The rooms are no longer anybody's concern.
     pub(crate) fn closed(mut self) -> Vec<RemoteEvent> {
         self.book.lost(&self.server, &mut self.events);
+        self.asks.lost(&self.server, &mut self.events);
         self.events
     }
 

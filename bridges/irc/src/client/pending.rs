@@ -24,6 +24,7 @@ pub(super) enum What {
     Nick,
     Rank,
     Kick,
+    Invite,
     Ban,
     Unban {
         /// The masks on the list that fit so far.
@@ -44,6 +45,7 @@ impl What {
             Self::Rank | Self::Ban | Self::Unban { .. } => "MODE",
             Self::Kick => "KICK",
             Self::Raw => "",
+            Self::Invite => "INVITE",
         }
     }
 

@@ -33,6 +33,7 @@ impl Client {
             Command::Join { room, key, .. } => self.join(now, room, key),
             Command::Leave { room, reason } => self.leave(room, reason.as_deref()),
             Command::SetAway { text } => self.set_away(text.as_deref()),
+            Command::Ask { txn, question, .. } => self.ask(now, txn, question),
             Command::Send { txn, to, content, .. } => self.say(txn, to, content),
             // It is the session's.
             Command::Configure { .. } => {}
@@ -72,6 +73,11 @@ impl Client {
                 let target = self.fold(&room.room);
                 let line = kick(&room.room, &person, reason.as_deref());
                 self.enter(txn, What::Kick, target, Some(person), vec![line]);
+            }
+            Command::Invite { txn, room, person } => {
+                let line = Line::command("INVITE").arg(&person).arg(&room.room);
+                let target = self.fold(&room.room);
+                self.enter(txn, What::Invite, target, Some(person), vec![line]);
             }
             Command::SetBan {
                 txn,

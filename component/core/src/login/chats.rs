@@ -163,6 +163,9 @@ impl Login {
         if let Some(problem) = self.shut_out() {
             return out.send_opt(stanza.error(&problem));
         }
+        if self.direct_invitation(person, stanza, out) {
+            return;
+        }
         let Some(body) = stanza.text_of("body").filter(|body| !body.is_empty()) else {
             // What is left is nothing that the network has: typing, receipts, markers.
             if let Some(problem) = self.unsupported(stanza) {

@@ -25,6 +25,7 @@ impl Login {
                 out.send_opt(stanza.error(&problem));
             }
             (_, Some(_)) => self.private_message(id, stanza, out),
+            (_, None) if self.invitation(id, stanza, out) => {}
             (_, None) => {
                 let text = "Send messages for the room with type 'groupchat'.";
                 out.send_opt(stanza.error(&Problem::because(Condition::BadRequest, text)));
@@ -124,6 +125,9 @@ impl Login {
             person: person.clone(),
         };
         let via = room.jid.clone();
+        if self.direct_invitation(&person, stanza, out) {
+            return;
+        }
         let Some(body) = stanza.text_of("body").filter(|body| !body.is_empty()) else {
             if let Some(problem) = self.unsupported(stanza) {
                 out.send_opt(stanza.error(&problem));

@@ -3,8 +3,13 @@
 //! *One input, then all its effects in order, then the next input.* [`Login::handle`] is the only way in.
 
 mod archive;
+mod asking;
 mod chats;
+mod directory;
 mod gateway_presence;
+mod invitations;
+mod listing;
+mod lists;
 mod messages;
 mod outcomes;
 mod register;
@@ -12,6 +17,7 @@ mod room_iq;
 mod room_presence;
 mod rooms;
 mod route;
+mod search;
 mod servers;
 mod service;
 mod settings;
@@ -33,6 +39,7 @@ use crate::portal::Room;
 use crate::records::{LoadedLogin, LoginId, LoginRecord, OutboxRecord, Preferences, Write};
 use chats::Chat;
 use gateway_presence::{Entry, Online};
+use lists::Lists;
 use register::Registrations;
 use servers::Server;
 
@@ -67,6 +74,8 @@ pub struct Login {
     pending: HashMap<TransactionId, Pending>,
     /// Messages that were not carried and whose senders may not know it yet.
     failed: HashMap<TransactionId, (OutboxRecord, Failure)>,
+    /// The rooms of servers, as they were told lately.
+    lists: Lists,
     registrations: Registrations,
     pub(crate) desk: CommandDesk,
     /// Whether the user's clients told the network that the user is away.
@@ -100,6 +109,7 @@ impl Login {
             chats: HashMap::new(),
             pending: HashMap::new(),
             failed: HashMap::new(),
+            lists: Lists::default(),
             registrations: Registrations::default(),
             desk: CommandDesk::default(),
             away: None,
@@ -278,6 +288,7 @@ impl Login {
             Timer::Linger(server) => self.release(&ServerId(server), out),
             Timer::Join(portal) => self.join_timed_out(portal, out),
             Timer::Commands => self.desk.expire(now, out),
+            Timer::Lists => self.lists_expire(now, out),
             Timer::LogIn => self.log_in_again(out),
             Timer::Kept(portal) => self.enter_kept(portal, out),
         }

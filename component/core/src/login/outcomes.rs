@@ -3,6 +3,7 @@
 use viaduct_bridge::{Message, Name, Outcome, Recipient, Timestamp, TransactionId};
 
 use super::Login;
+use super::asking::Inquiry;
 use super::register::Asker;
 use crate::effect::{Effects, Mark};
 use crate::ns;
@@ -22,6 +23,8 @@ pub(crate) enum Pending {
         /// Whether the client asked for a receipt (XEP-0184).
         receipt: bool,
     },
+    /// A question, and who waits for the answer.
+    Question(Box<Inquiry>),
     /// A change of nickname.
     Nick {
         /// What was asked for.
@@ -73,11 +76,16 @@ impl Request {
         }
     }
 
-    fn done(&self) -> Stanza {
+    /// Begins the result of an IQ.
+    pub(super) fn result(&self) -> Xml {
         let mut xml = Xml::stanza("iq", &self.to, &self.from);
         xml.attr("type", "result")
-            .attr("id", self.id.as_deref().unwrap_or_default())
-            .finish()
+            .attr("id", self.id.as_deref().unwrap_or_default());
+        xml
+    }
+
+    fn done(&self) -> Stanza {
+        self.result().finish()
     }
 }
 
@@ -107,12 +115,14 @@ impl Login {
             }
             (Pending::Asked { asker, done }, outcome) => {
                 let result = match outcome {
-                    Outcome::Accepted { .. } => Ok(done),
+                    Outcome::Accepted { .. } | Outcome::Answered(_) => Ok(done),
                     Outcome::Failed(failure) => Err(failure.to_string()),
                 };
                 self.answer_command(asker, result, out);
             }
             (Pending::Part { request, rest }, outcome) => self.part_done(&request, &rest, &outcome, out),
+            (Pending::Question(inquiry), outcome) => self.answered(now, *inquiry, outcome, out),
+            (Pending::Message { .. } | Pending::Nick { .. } | Pending::Stanza(_), Outcome::Answered(_)) => {}
         }
     }
 
@@ -125,7 +135,7 @@ impl Login {
                 }
                 out.send(request.refuse(&Problem::from(failure)));
             }
-            Outcome::Accepted { .. } => {
+            Outcome::Accepted { .. } | Outcome::Answered(_) => {
                 if !rest.iter().any(|other| self.pending.contains_key(other)) {
                     out.send(request.done());
                 }

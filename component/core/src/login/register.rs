@@ -278,6 +278,7 @@ impl Login {
             self.session = false;
             out.push(Effect::CloseSession { reason: None });
             self.servers.clear();
+            self.lists.clear();
             self.rejoin_all(out);
         }
         self.entry.begin_anew();
@@ -328,6 +329,7 @@ impl Login {
         self.chats.clear();
         self.failed.clear();
         self.warned.clear();
+        self.lists.clear();
         self.online.clear();
         self.account = None;
         self.preferences = crate::records::Preferences::default();
@@ -364,6 +366,11 @@ impl Login {
             Pending::Asked { asker, .. } => {
                 let text = problem.text.unwrap_or_default();
                 self.answer_command(asker, Err(text), out);
+            }
+            Pending::Question(inquiry) => {
+                for request in inquiry.requests() {
+                    out.send(request.refuse(&problem));
+                }
             }
         }
     }

@@ -118,7 +118,7 @@ impl Login {
                 self.servers.remove(id);
             }
             ServerEvent::Notice { text } => self.server_says(id, &text, out),
-            ServerEvent::Invited { room, by } => self.invited(&room, &by, out),
+            ServerEvent::Invited { room, by, person } => self.invited(&room, &by, &person, out),
         }
     }
 
@@ -205,31 +205,6 @@ impl Login {
                 .leaf("body", text)
                 .finish(),
         );
-    }
-
-    /// Somebody invites the user (XEP-0045 §7.8.2).
-    fn invited(&self, room: &RoomId, by: &Name, out: &mut Effects) {
-        let address = viaduct_bridge::Address::Room(room.clone());
-        let mut xml = Xml::stanza("message", &self.ctx.jid(&address), &self.bare);
-        xml.attr("id", &self.ctx.token());
-        xml.leaf("body", &format!("{by} invites you to {}.", room.room));
-        xml.start_ns("x", ns::MUC_USER).start("invite");
-        let inviter = self.rooms.get(room).map(|room| room.occupant_jid(by));
-        let puppet = || {
-            self.ctx
-                .bridge
-                .parse_typed(&format!("{by}%{}", room.server))
-                .ok()
-                .map(|a| self.ctx.jid(&a))
-        };
-        if let Some(from) = inviter.or_else(|| puppet().map(|jid| jid.to_string())) {
-            xml.attr("from", &from);
-        }
-        xml.end().end();
-        xml.start_ns("x", ns::CONFERENCE)
-            .attr("jid", &self.ctx.jid(&address))
-            .end();
-        out.send(xml.finish());
     }
 
     /// Leaves a server that nothing needs any more.

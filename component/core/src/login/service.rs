@@ -6,9 +6,7 @@ use super::Login;
 use crate::command::Target;
 use crate::effect::Effects;
 use crate::ns;
-use crate::records::PageRequest;
-use crate::rsm;
-use crate::service::{CAPS_NODE, DiscoInfo, gateway_info, person_info};
+use crate::service::{CAPS_NODE, DiscoInfo, gateway_info, person_info, server_info};
 use crate::stanza::{Condition, Incoming, Problem};
 use crate::time;
 use crate::xml::Stanza;
@@ -28,6 +26,9 @@ impl Login {
             ("get", "query", ns::DISCO_INFO) => {
                 let answer = self.gateway_disco_info(stanza);
                 self.answer(stanza, answer, out);
+            }
+            ("get", "query", ns::DISCO_ITEMS) if payload.attr("node").is_none() => {
+                self.gateway_rooms(stanza, out);
             }
             ("get", "query", ns::DISCO_ITEMS) => {
                 let answer = self.gateway_disco_items(stanza);
@@ -100,41 +101,12 @@ impl Login {
         Ok(xml.finish())
     }
 
+    /// disco#items on a node of the gateway: the commands. Without a node see `listing`.
     fn gateway_disco_items(&self, stanza: &Incoming) -> Result<Stanza, Problem> {
-        let query = stanza.payload();
-        let node = query.and_then(|query| query.attr("node"));
-        let mut xml = stanza.result();
-        xml.start_ns("query", ns::DISCO_ITEMS).attr_opt("node", node);
-        match node {
-            None => {
-                let request = query
-                    .and_then(|query| query.get_child("set", ns::RSM))
-                    .map(rsm::parse)
-                    .transpose()?;
-                let mut rooms: Vec<(&str, &str)> = self
-                    .rooms
-                    .values()
-                    .filter(|room| !room.joined.is_empty() && !room.flags.hidden)
-                    .map(|room| (room.jid.as_str(), room.room.room.as_str()))
-                    .collect();
-                rooms.sort_unstable();
-                let unasked = PageRequest {
-                    max: 100,
-                    place: crate::records::PagePlace::First,
-                };
-                let paged = request.is_some() || rooms.len() > 100;
-                let page = rsm::cut(&rooms, |room| room.0, &request.unwrap_or(unasked))?;
-                for (jid, name) in page.items {
-                    xml.start("item").attr("jid", jid).attr("name", name).end();
-                }
-                if paged {
-                    rsm::write(&mut xml, &page.ends, page.first_index, page.count);
-                }
-            }
-            Some(ns::COMMANDS) => return Ok(self.command_items(&Target::Gateway, stanza)),
-            Some(_) => return Err(Problem::new(Condition::ItemNotFound)),
+        match stanza.payload().and_then(|query| query.attr("node")) {
+            Some(ns::COMMANDS) => Ok(self.command_items(&Target::Gateway, stanza)),
+            _ => Err(Problem::new(Condition::ItemNotFound)),
         }
-        Ok(xml.finish())
     }
 
     /// `jabber:iq:gateway` (XEP-0100 §6).
@@ -173,20 +145,19 @@ impl Login {
         stanza: &Incoming,
         out: &mut Effects,
     ) {
-        let info = || DiscoInfo {
-            identities: vec![("server", "im".into(), server.to_string())],
-            features: vec![
-                ns::DISCO_INFO,
-                ns::DISCO_ITEMS,
-                ns::COMMANDS,
-                ns::PING,
-                ns::VERSION,
-                ns::TIME,
-            ],
-            form: None,
-        };
-        if !self.command_requests(now, &Target::Server(server.clone()), stanza, out) {
-            self.disco_or(now, stanza, info, out);
+        if self.command_requests(now, &Target::Server(server.clone()), stanza, out) {
+            return;
+        }
+        let payload = stanza.payload().filter(|_| stanza.is_request());
+        let asked = payload.map(|query| (query.name().to_owned(), query.ns(), query.attr("node").is_some()));
+        match asked
+            .as_ref()
+            .map(|(name, namespace, node)| (stanza.ty(), name.as_str(), namespace.as_str(), *node))
+        {
+            Some(("get", "query", ns::DISCO_ITEMS, false)) => self.server_rooms(server, stanza, out),
+            Some(("get", "query", ns::SEARCH, _)) => self.search_form(server, stanza, out),
+            Some(("set", "query", ns::SEARCH, _)) => self.search(server, stanza, out),
+            _ => self.disco_or(now, stanza, || server_info(server), out),
         }
     }
 

@@ -57,7 +57,7 @@ pub(super) async fn an_invitation(scene: &Scene<'_>) -> Found {
     bob.invite(&room, "alice").await?;
     let (to, by) = alice
         .saw_server("invitation", |event| match event {
-            ServerEvent::Invited { room, by } => Some((room.clone(), by.clone())),
+            ServerEvent::Invited { room, by, .. } => Some((room.clone(), by.clone())),
             _ => None,
         })
         .await?;

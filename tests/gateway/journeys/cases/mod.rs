@@ -2,6 +2,7 @@
 
 mod archive;
 mod archive_ids;
+mod channel_list;
 mod chats;
 mod chats_crash;
 mod chats_limits;
@@ -22,6 +23,7 @@ mod hostile_irc;
 mod hostile_stanzas;
 mod hostile_words;
 mod hostile_xml;
+mod invitations;
 mod irc_connection_certificate;
 mod irc_connection_fence;
 mod irc_connection_life;
@@ -87,6 +89,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     leave::CASES,
     archive::CASES,
     archive_ids::CASES,
+    channel_list::CASES,
     history::CASES,
     join_again::CASES,
     join_refused::CASES,
@@ -107,6 +110,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     hostile_irc::CASES,
     hostile_xml::CASES,
     irc_connection_certificate::CASES,
+    invitations::CASES,
     irc_connection_fence::CASES,
     irc_connection_life::CASES,
     irc_connection_login::CASES,

@@ -47,7 +47,9 @@ scenarios! {
     fence_errors
     flood
     forward
+    invitations
     labels
+    list
     lost
     messages
     nick_changes

@@ -1,8 +1,8 @@
 //! Events in one line each, for transcripts.
 
 use viaduct_bridge::{
-    Departure, Failure, Member, Message, MessageKind, Outcome, PersonEvent, Rank, RemoteEvent, RoomEvent,
-    RoomFlags, ServerEvent, Topic,
+    Departure, Failure, Member, Message, MessageKind, Outcome, PersonEvent, Rank, RemoteEvent, Reply,
+    RoomEvent, RoomFlags, ServerEvent, Topic,
 };
 
 pub(super) fn show(event: &RemoteEvent) -> String {
@@ -21,7 +21,7 @@ fn server(event: &ServerEvent) -> String {
             format!("online as {nick} ({me}){warning}")
         }
         ServerEvent::Notice { text } => format!("notice: {text}"),
-        ServerEvent::Invited { room, by } => format!("invited into {} by {by}", room.room),
+        ServerEvent::Invited { room, by, person } => format!("invited into {} by {by} ({person})", room.room),
         other => format!("{other:?}"),
     }
 }
@@ -114,7 +114,20 @@ fn show_outcome(outcome: &Outcome) -> String {
             let ids: String = ids.iter().map(|id| format!(" id={}", id.0)).collect();
             format!("accepted{ids}")
         }
+        Outcome::Answered(reply) => show_reply(reply),
         Outcome::Failed(failure) => format!("failed {}", show_failure(failure)),
+    }
+}
+
+fn show_reply(reply: &Reply) -> String {
+    match reply {
+        Reply::Rooms(rooms) => {
+            let rooms: Vec<String> = rooms
+                .iter()
+                .map(|room| format!("{}={}({}){}", room.name, room.shown, room.people, room.subject))
+                .collect();
+            format!("rooms: {}", rooms.join(", "))
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! What the user wants, as transcripts write it.
 
 use viaduct_bridge::{
-    Command, Content, MessageKind, Name, PersonId, Rank, Recipient, RoomId, Secret, ServerId, Text,
+    Command, Content, MessageKind, Name, PersonId, Question, Rank, Recipient, RoomId, Secret, ServerId, Text,
     TransactionId,
 };
 
 /// `join #c [key]`, `leave #c [words]`, `say 1 #c words`, `me 1 #c words`, `notice 1 #c words`, `topic 1 #c words`,
 /// `nick 1 new`, `rank 1 #c bob +ov-h`, `kick 1 #c bob [words]`, `ban 1 #c bob [words]`, `unban 1 #c bob`,
-/// `away [words]`, `connect`. In words, `\n` ends a line.
+/// `away [words]`, `connect`, `list 1 .`, `invite 1 #c bob`. In words, `\n` ends a line.
 pub(super) fn command(text: &str) -> Command {
     let text = text.replace("\\n", "\n");
     let mut words = text.splitn(2, ' ');
@@ -67,6 +67,16 @@ pub(super) fn command(text: &str) -> Command {
                 text: Text::plain(all),
             },
             nick,
+        },
+        "invite" => Command::Invite {
+            txn,
+            room: room(target),
+            person: Name::from(person),
+        },
+        "list" => Command::Ask {
+            txn,
+            question: Question::Rooms(server),
+            nick: None,
         },
         "topic" => Command::SetTopic {
             txn,
