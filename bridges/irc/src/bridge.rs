@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use unicode_normalization::UnicodeNormalization as _;
 use viaduct_bridge::outgoing::OutgoingPolicy;
 use viaduct_bridge::{
-    Account, Address, BadAddress, Bridge, Capabilities, Form, Level, LoginFlow, Name, Notebook, ServerId,
-    Session, SessionContext,
+    Account, Address, Answers, BadAddress, BadSetting, Bridge, Capabilities, Form, Level, LoginFlow, Name,
+    Notebook, Scope, ServerId, Session, SessionContext, Settings,
 };
 
 use crate::address::{Addresses, server_name};
@@ -18,6 +18,7 @@ use crate::conn::ident::{self, Listening};
 use crate::conn::tls::Tls;
 use crate::login::{self, IrcLogin};
 use crate::session::{IrcSession, Shared};
+use crate::settings;
 use crate::users::Users;
 
 /// What IRC can do. Levels are partial where servers differ.
@@ -195,6 +196,19 @@ impl Bridge for IrcBridge {
         // Only the first call finds a free port, so that there is only one.
         let _ = self.ident.set(listening);
         Ok(())
+    }
+
+    fn settings_form(&self, scope: &Scope, settings: &Settings) -> Form {
+        settings::form(&self.shared.config, scope, settings)
+    }
+
+    fn read_settings(
+        &self,
+        scope: &Scope,
+        settings: &Settings,
+        answers: &Answers,
+    ) -> Result<Settings, BadSetting> {
+        settings::read(&self.shared.config, scope, settings, answers)
     }
 
     /// Must be called within a tokio runtime: the session's tasks run on it.

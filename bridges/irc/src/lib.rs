@@ -14,6 +14,7 @@ mod conn;
 mod login;
 pub mod proto;
 mod session;
+mod settings;
 #[cfg(test)]
 mod testing;
 mod users;

@@ -274,6 +274,8 @@ impl IrcLogin {
                 only_upgrade,
                 warning: None,
                 away: None,
+                commands: Vec::new(),
+                motd: false,
             };
             match probe::log_in(&server, &plan, dialled, identity, &*self.shared.notebook).await {
                 Ok(()) => return Ok(()),

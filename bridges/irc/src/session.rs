@@ -11,16 +11,18 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::error;
 use viaduct_bridge::{
-    Account, BoxFuture, Command, EventSink, Failure, Name, Notebook, Outcome, RemoteEvent, ServerEvent,
-    ServerId, Session, SessionContext,
+    Account, BoxFuture, Command, EventSink, Failure, Name, Notebook, Outcome, RemoteEvent, Scope,
+    ServerEvent, ServerId, Session, SessionContext, Settings,
 };
 
-use crate::client::{Identity, Security, Webirc};
+use crate::client::{Credentials, Identity, Security, Webirc};
 use crate::config::{IrcConfig, ServerPlan};
 use crate::conn::actor::Actor;
 use crate::conn::dial::{Dialled, Dialler, Route, plain_warning};
 use crate::conn::inbox::Inbox;
 use crate::login;
+use crate::proto::charset::Charsets;
+use crate::settings::{Personal, channel_encodings};
 use crate::users::Users;
 
 /// How long [`Session::close`] waits for all servers.
@@ -52,9 +54,35 @@ pub(crate) struct SessionState {
     account: Option<Account>,
     /// Why the user is away, for servers that are connected later.
     away: Mutex<Option<Name>>,
+    /// What the user has set.
+    settings: Mutex<HashMap<Scope, Settings>>,
 }
 
 impl SessionState {
+    /// What holds for a server: the operator's word, and what the user has set within it.
+    pub(crate) fn plan(&self, server: &ServerId) -> (ServerPlan, Personal) {
+        let config = &self.shared.config;
+        let mut plan = config.plan(server.as_str());
+        let settings = lock(&self.settings);
+        let personal = settings.get(&Scope::Server(server.clone())).map(Personal::of);
+        let personal = personal.unwrap_or_default();
+        personal.apply(&mut plan, config);
+        (plan, personal)
+    }
+
+    /// How text is read and written on a connection to a server.
+    pub(crate) fn charsets(&self, server: &ServerId, plan: &ServerPlan) -> Charsets {
+        let settings = lock(&self.settings);
+        let rooms = settings.iter().filter_map(|(scope, settings)| match scope {
+            Scope::Room(room) if room.server == *server => {
+                let (reading, writing) = channel_encodings(settings);
+                Some((room.room.clone(), reading, writing))
+            }
+            _ => None,
+        });
+        Charsets::new(plan.charset, plan.charset_out, rooms)
+    }
+
     /// Connects to a server, with the user's certificate if it belongs there.
     pub(crate) async fn dial(
         &self,
@@ -79,11 +107,17 @@ impl SessionState {
     pub(crate) fn identity(
         &self,
         server: &ServerId,
-        plan: &ServerPlan,
+        (plan, personal): (&ServerPlan, &Personal),
         nick: Name,
         security: Security,
     ) -> Identity {
-        let credentials = self.account_for(server).and_then(login::credentials);
+        let own = personal.account.clone().map(|(account, password)| Credentials {
+            account,
+            password: Some(password),
+            certificate: false,
+        });
+        let credentials = own.or_else(|| self.account_for(server).and_then(login::credentials));
+        let nick = personal.nick.as_deref().map_or(nick, Name::from);
         // Unencrypted, a password is used only where the operator chose plain text for this very server.
         let trusted = security != Security::PlainByFallback;
         let warning =
@@ -96,15 +130,27 @@ impl SessionState {
                 .map(|text| text.trim())
                 .filter(|text| !text.is_empty())
         };
-        let realname = setting(login::REALNAME)
+        let realname = personal
+            .realname
+            .as_deref()
+            .or_else(|| setting(login::REALNAME))
             .or(self.shared.config.realname.as_deref())
             .unwrap_or(&nick)
             .to_owned();
         Identity {
-            username: login::username(&self.user),
+            username: personal
+                .username
+                .clone()
+                .unwrap_or_else(|| login::username(&self.user)),
             realname,
             webirc: self.shared.webirc(plan, &self.user),
-            server_password: plan.password.clone(),
+            // The user's own password is as secret as the account's.
+            server_password: plan
+                .password
+                .clone()
+                .filter(|_| trusted || personal.password.is_none()),
+            commands: personal.commands.clone(),
+            motd: personal.motd,
             credentials: credentials.filter(|_| trusted),
             security,
             only_upgrade: false,
@@ -142,6 +188,7 @@ impl IrcSession {
             user: context.user,
             account: context.account,
             away: Mutex::new(None),
+            settings: Mutex::new(HashMap::new()),
         };
         Self {
             state: Arc::new(state),
@@ -185,7 +232,10 @@ impl Session for IrcSession {
                 | Command::SetBan { room, .. }
                 | Command::Invite { room, .. } => room.server.clone(),
                 Command::Send { to, .. } => to.server().clone(),
-                Command::Configure { .. } => continue,
+                Command::Configure { scope, settings } => {
+                    lock(&self.state.settings).insert(scope.clone(), settings.clone());
+                    continue;
+                }
                 Command::Ask { question, .. } => question.server().clone(),
                 Command::SetAway { text } => {
                     lock(&self.state.away).clone_from(text);
@@ -304,11 +354,12 @@ mod tests {
             user: Name::from("alice@example.org"),
             account: None,
             away: Mutex::new(None),
+            settings: Mutex::default(),
         };
         let server = ServerId(Name::from("irc.test"));
         let task = watched(Arc::new(state), server, Arc::new(Inbox::default()));
         assert!(size_of_val(&task) <= 1536, "{}", size_of_val(&task));
-        assert!(size_of::<Client>() <= 768, "{}", size_of::<Client>());
+        assert!(size_of::<Client>() <= 832, "{}", size_of::<Client>());
         assert!(size_of::<Link>() <= 160, "{}", size_of::<Link>());
     }
 }

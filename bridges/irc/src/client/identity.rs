@@ -2,6 +2,8 @@
 
 use viaduct_bridge::{Name, Secret};
 
+use crate::proto::line::Line;
+
 /// Who logs in.
 #[derive(Clone)]
 pub(crate) struct Identity {
@@ -26,6 +28,10 @@ pub(crate) struct Identity {
     pub(crate) warning: Option<Name>,
     /// Why the user is away, if they are.
     pub(crate) away: Option<Name>,
+    /// Lines of the user's own that are sent once they are online.
+    pub(crate) commands: Vec<Line>,
+    /// Whether the user wants to read the message of the day.
+    pub(crate) motd: bool,
 }
 
 /// How a user is presented to a server that trusts this gateway (IRCv3 WebIRC).

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use viaduct_bridge::{Failure, Name, Refusal, ServerEvent};
 
 use crate::proto::caps::{Cap, CapSet};
+use crate::proto::format;
 use crate::proto::line::Line;
 use crate::proto::message::Message;
 use crate::proto::sts::Sts;
@@ -13,6 +14,7 @@ use crate::proto::sts::Sts;
 use super::account::Login;
 use super::identity::{Identity, Security};
 use super::nicknames::next_nick;
+use super::queue::Queued;
 use super::{Client, End, Now, Phase};
 
 /// Servers look up host names and ask identd first: that alone may take half a minute.
@@ -114,6 +116,10 @@ impl Client {
                 registration.welcomed = true;
                 registration.ask_at = Some(now.at + MOTD_PATIENCE);
                 self.nick = Name::from(message.param(0));
+            }
+            (_, Some(375 | 372)) if registration.welcomed && registration.identity.motd => {
+                let text = format::to_text(message.last()).plain;
+                self.server_says(&text);
             }
             (_, Some(376 | 422)) if registration.welcomed => self.go_online(now),
             (_, Some(433 | 436 | 437 | 432)) if !registration.welcomed => {
@@ -317,6 +323,9 @@ impl Client {
         self.people.clear();
         self.rooms.rekey(self.isupport.casemapping);
         self.tell_online(identity.warning);
+        for line in identity.commands {
+            self.queue.push(Queued::Line(line));
+        }
         if let Some(text) = identity.away {
             self.set_away(Some(&text));
         }

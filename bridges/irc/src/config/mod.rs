@@ -123,6 +123,13 @@ pub struct ServerConfig {
     pub webirc: Option<WebircConfig>,
 }
 
+impl ServerConfig {
+    /// Whether it is said here which certificates are trusted.
+    pub(crate) fn trusts_specially(&self) -> bool {
+        self.accept_invalid || self.fingerprint.is_some() || self.ca_file.is_some()
+    }
+}
+
 /// A secret in the configuration file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "String")]

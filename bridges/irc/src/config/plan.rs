@@ -5,6 +5,7 @@ use viaduct_bridge::Secret;
 
 use super::{Flood, IrcConfig, ServerConfig, WebircConfig};
 use crate::address::server_name;
+use crate::conn::tls::Trust;
 use crate::proto::charset;
 
 /// What the configuration says about one server, with all defaults applied.
@@ -26,6 +27,12 @@ pub(crate) struct ServerPlan {
     pub(crate) flood: Flood,
     /// The fallback encoding.
     pub(crate) charset: &'static Encoding,
+    /// The encoding of what is written, where it is not UTF-8.
+    pub(crate) charset_out: Option<&'static Encoding>,
+    /// Whether the operator leaves it to users which certificates they trust.
+    pub(crate) trust_is_users: bool,
+    /// Which certificates the user trusts, where that is not what everybody does.
+    pub(crate) trust: Option<Trust>,
     /// The password of the server.
     pub(crate) password: Option<Secret>,
     /// How users are presented.
@@ -78,6 +85,9 @@ impl IrcConfig {
             plain_is_fallback,
             flood: config.flood.unwrap_or(self.flood),
             charset: charset::named(label).unwrap_or(encoding_rs::WINDOWS_1252),
+            charset_out: None,
+            trust_is_users: !config.trusts_specially(),
+            trust: None,
             password: config.password.as_ref().map(|secret| secret.0.clone()),
             webirc: config.webirc.clone(),
         }

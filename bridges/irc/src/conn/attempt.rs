@@ -42,7 +42,7 @@ impl Actor {
 
     async fn connect(&mut self, nick: &mut Name, upgrade: Option<u16>) -> Result<Attempt, Upgrade> {
         let session = self.session.clone();
-        let plan = session.shared.config.plan(self.server.as_str());
+        let (plan, personal) = session.plan(&self.server);
         let dialled = {
             let dial = Box::pin(session.dial(&self.server, &plan, upgrade));
             tokio::select! {
@@ -58,17 +58,17 @@ impl Actor {
                 return Ok(Attempt::Failed { failure, for_good });
             }
         };
-        let identity = session.identity(&self.server, &plan, nick.clone(), dialled.security);
+        let identity = session.identity(&self.server, (&plan, &personal), nick.clone(), dialled.security);
         let mut link = dialled.link;
         let rooms = std::mem::take(&mut self.rooms);
         let mut client = Client::new(self.server.clone(), identity, plan.flood, rooms, drive::now());
-        let charset = plan.charset;
-        drop(plan);
+        let charsets = session.charsets(&self.server, &plan);
+        drop((plan, personal));
         let inbox = self.inbox.clone();
         let around = Surroundings {
             inbox: &inbox,
             sink: &*session.sink,
-            charset,
+            charsets: &charsets,
             server: &self.server,
             port: dialled.port,
             notebook: &*session.shared.notebook,
@@ -112,7 +112,7 @@ impl Actor {
             }
             Stop::Left(reason) if was_online => {
                 let words = reason.as_deref().unwrap_or(&session.shared.config.quit_message);
-                drive::part(&mut link, &mut client, charset, words).await;
+                drive::part(&mut link, &mut client, &charsets, words).await;
                 let events = client.left(reason.as_ref());
                 self.tell(events).await;
                 Attempt::Left
@@ -125,7 +125,7 @@ impl Actor {
             }
             Stop::Closing(reason) => {
                 let words = reason.as_deref().unwrap_or(&session.shared.config.quit_message);
-                drive::part(&mut link, &mut client, charset, words).await;
+                drive::part(&mut link, &mut client, &charsets, words).await;
                 let events = client.closed();
                 self.tell(events).await;
                 Attempt::Closing

@@ -121,7 +121,7 @@ impl Dialler {
             for ip in &addresses {
                 match self.connect(route, SocketAddr::new(*ip, port)).await {
                     Ok((stream, registered)) => {
-                        match self.handshake(server, stream, route.certificate).await? {
+                        match self.handshake(route, stream).await? {
                             Ok(link) => {
                                 let link = link.registered(registered);
                                 // TLS on a port that only the server's own policy has named is bound to that policy: when
@@ -129,7 +129,7 @@ impl Dialler {
                                 if plan.tls_ports.contains(&port) {
                                     self.note_tls(server);
                                 }
-                                let security = match self.tls.verifies(server.as_str()) {
+                                let security = match self.tls.verifies(server.as_str(), plan.trust.as_ref()) {
                                     true => Security::Verified,
                                     false => Security::Unverified,
                                 };
@@ -269,15 +269,11 @@ impl Dialler {
     }
 
     /// Speaks TLS. The outer error is final (the certificate), the inner one is about this address only.
-    async fn handshake(
-        &self,
-        server: &ServerId,
-        stream: TcpStream,
-        certificate: Option<&Secret>,
-    ) -> Result<Result<Link, String>, Failure> {
+    async fn handshake(&self, route: &Route<'_>, stream: TcpStream) -> Result<Result<Link, String>, Failure> {
+        let server = route.server;
         let config = self
             .tls
-            .config(server.as_str(), certificate)
+            .config(server.as_str(), route.plan.trust.as_ref(), route.certificate)
             .map_err(|words| unreachable(server, &words))?;
         let name = ServerName::try_from(server.as_str().to_owned())
             .map_err(|_| unreachable(server, "its name cannot be checked against a certificate"))?;

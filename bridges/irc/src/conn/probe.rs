@@ -6,6 +6,7 @@ use viaduct_bridge::{BoxFuture, Closed, EventSink, Failure, Notebook, RemoteEven
 
 use crate::client::{Client, End, Identity, Rooms};
 use crate::config::ServerPlan;
+use crate::proto::charset::Charsets;
 
 use super::dial::Dialled;
 use super::drive::{self, Stop, Surroundings};
@@ -37,10 +38,11 @@ pub(crate) async fn log_in(
         Rooms::default(),
         drive::now(),
     );
+    let charsets = Charsets::new(plan.charset, None, std::iter::empty());
     let around = Surroundings {
         inbox: &inbox,
         sink: &Nobody,
-        charset: plan.charset,
+        charsets: &charsets,
         server,
         port: dialled.port,
         notebook,
@@ -58,6 +60,6 @@ pub(crate) async fn log_in(
     if matches!(result, Err(End::Upgrade { .. })) {
         return result;
     }
-    Box::pin(drive::part(&mut link, &mut client, plan.charset, "logged in")).await;
+    Box::pin(drive::part(&mut link, &mut client, &charsets, "logged in")).await;
     result
 }

@@ -77,6 +77,8 @@ impl Play {
                 only_upgrade: false,
                 warning: None,
                 away: None,
+                commands: Vec::new(),
+                motd: false,
             },
             rooms: Rooms::default(),
         }
