@@ -277,6 +277,10 @@ impl Login {
 
     /// Closes the connection to a server and makes a new one. The clients stay in their rooms.
     pub(crate) fn reconnect(&mut self, id: &ServerId, out: &mut Effects) {
+        let nick = match self.servers.get(id).map(|server| &server.link) {
+            Some(Link::Online { nick, .. }) => nick.clone(),
+            _ => self.default_nick(),
+        };
         let (server, reason) = (id.clone(), None);
         if self.servers.contains_key(id) {
             let server = server.clone();
@@ -292,7 +296,6 @@ impl Login {
             let (room, nick, key) = (room.room.clone(), room.wish.clone(), room.key.clone());
             again.push(Command::Join { room, nick, key });
         }
-        let nick = self.default_nick();
         self.server(id).link = Link::Connecting;
         self.submit(Command::Connect { server, nick }, out);
         for command in again {

@@ -57,6 +57,7 @@ mod registration_remove;
 mod registration_support;
 mod restart;
 mod room_disco;
+mod settings;
 mod stage;
 mod subject;
 mod subscription;
@@ -100,6 +101,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     presence::CASES,
     private::CASES,
     room_disco::CASES,
+    settings::CASES,
     subject::CASES,
     worlds::CASES,
     faults_disk::CASES,
