@@ -72,12 +72,15 @@ pub(crate) fn form(fixed: Option<&ServerId>, account: Option<&Account>) -> Form 
             false,
         ),
     ]);
-    let instructions = "Choose the nickname that you want to have on IRC. If you have an account with a server's \
-                        services, give it too: you are logged in before you enter a channel. Leave a password \
-                        empty to keep the one on record.";
+    let mut instructions = "Choose the nickname that you want to have on IRC. If you have an account with a \
+                            server's services, give it too: you are logged in before you enter a channel."
+        .to_owned();
+    if account.is_some() {
+        instructions += " Leave a password empty to keep the one on record.";
+    }
     Form {
-        title: "IRC".to_owned(),
-        instructions: instructions.to_owned(),
+        title: "Register with IRC".to_owned(),
+        instructions,
         fields,
     }
 }
@@ -149,6 +152,10 @@ impl IrcLogin {
         let answer = |name: &str| answers.get(name).map(|text| text.trim()).unwrap_or_default();
         let nick = (self.nick_for)(answer(NICK), self.max_nick)
             .ok_or_else(|| failed(NICK, Refusal::NotAcceptable, "This cannot be a nickname on IRC."))?;
+        if *nick != *answer(NICK) {
+            let words = format!("'{}' cannot be a nickname on IRC; '{nick}' can.", answer(NICK));
+            return Err(failed(NICK, Refusal::NotAcceptable, &words));
+        }
         let mut account = Account {
             name: nick.to_string(),
             ..Account::default()

@@ -7,7 +7,7 @@ use crate::effect::{Effect, Effects, Timer};
 use crate::forms::{Shown, Submission};
 use crate::login::{Asker, Login};
 use crate::ns;
-use crate::stanza::{Condition, Incoming, Problem};
+use crate::stanza::{Condition, Incoming, Problem, write_error};
 use crate::xml::Xml;
 
 /// What the answer to a command says.
@@ -30,7 +30,7 @@ impl Login {
         out: &mut Effects,
     ) {
         if let Err(problem) = self.run_command(now, target, stanza, out) {
-            out.send_opt(stanza.error(&problem));
+            out.send(command_error(stanza, &problem));
         }
     }
 
@@ -163,7 +163,8 @@ impl Login {
         let next = match (action, more.is_some()) {
             ("prev", _) if stage == 0 => return Err(bad_action("This is the first step.")),
             ("prev", _) => stage - 1,
-            ("next", false) => return Err(bad_action("This is the last step.")),
+            // Some clients know no other word than 'next'; where there is one step only, it can mean nothing else.
+            ("next", false) if stage > 0 => return Err(bad_action("This is the last step.")),
             ("complete", true) => return Err(bad_action("There is more to fill in.")),
             _ => stage + 1,
         };
@@ -275,6 +276,20 @@ fn after(now: Timestamp) -> Timestamp {
         now.0
             .saturating_add(i64::try_from(SESSION.as_micros()).unwrap_or(i64::MAX)),
     )
+}
+
+/// An error with what it is about before it: some clients look the session up by that.
+fn command_error(stanza: &Incoming, problem: &Problem) -> crate::xml::Stanza {
+    let mut xml = Xml::stanza("iq", stanza.to.as_str(), stanza.from.as_str());
+    xml.attr("type", "error").attr_opt("id", stanza.id.as_deref());
+    if let Some(command) = stanza.payload() {
+        xml.start_ns("command", ns::COMMANDS)
+            .attr_opt("node", command.attr("node"))
+            .attr_opt("sessionid", command.attr("sessionid"))
+            .end();
+    }
+    write_error(&mut xml, problem);
+    xml.finish()
 }
 
 fn special(condition: Condition, text: impl Into<String>, name: &'static str) -> Problem {

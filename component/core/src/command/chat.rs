@@ -160,7 +160,7 @@ fn parse_answers(text: &str) -> Result<Answers, String> {
     while !rest.is_empty() {
         let Some((name, after)) = rest.split_once('=') else {
             return Err(format!(
-                "I expected 'name=value', but read '{}'.",
+                "I expected 'name=value', but read '{}'. A value with spaces stands in quotation marks: name=\"two words\".",
                 rest.trim_end()
             ));
         };
@@ -196,7 +196,15 @@ fn explain(command: &Definition, about: Option<&str>, stages: &[Shown]) -> Strin
         let must = if field.required { ", required" } else { "" };
         let _ = write!(text, "\n{} – {}{must}", field.var, field.label);
         if let Some(value) = field.values.first().filter(|value| !value.is_empty()) {
+            let value = match (field.ty, value.as_str()) {
+                ("boolean", "1") => "yes",
+                ("boolean", _) => "no",
+                (_, value) => value,
+            };
             let _ = write!(text, " (now: {value})");
+        }
+        if field.ty == "boolean" {
+            let _ = write!(text, "\n  {0}=yes\n  {0}=no", field.var);
         }
         for (_, value) in &field.options {
             let _ = write!(text, "\n  {}={value}", field.var);

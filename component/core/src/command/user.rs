@@ -102,8 +102,8 @@ fn status(login: &Login, run: &Run<'_>) -> Shown {
     let mut fields = Vec::new();
     if server.is_none() {
         let account = login.account.as_ref();
-        let account = account.map_or_else(|| "not registered".into(), |account| account.name.clone());
-        fields.push(ShownField::text("account", "Registered as", account));
+        let account = account.map_or_else(|| "none".into(), |account| format!("as {}", account.name));
+        fields.push(ShownField::text("account", "Registration", account));
     }
     let mut servers: Vec<_> = login.servers.iter().collect();
     servers.retain(|(id, _)| server.is_none_or(|server| *id == server));
@@ -191,15 +191,21 @@ fn leave_form(login: &Login, target: &Target, stage: usize, answers: &Answers) -
     };
     match stage {
         0 => {
-            let mut rooms: Vec<(String, String)> = login
-                .rooms
-                .values()
-                .filter(|room| !room.is_unused())
-                .map(|room| (room.room.room.to_string(), room.jid.to_string()))
+            let rooms = login.rooms.values().filter(|room| !room.is_unused());
+            let mut rooms: Vec<(String, String)> = rooms
+                .map(|room| {
+                    let name = match login.only_server() {
+                        Some(_) => room.room.room.to_string(),
+                        None => format!("{} on {}", room.room.room, room.room.server),
+                    };
+                    (name, room.jid.to_string())
+                })
                 .collect();
             rooms.sort_unstable();
+            let chosen = answers.get("room").cloned();
+            let chosen = chosen.or_else(|| rooms.first().map(|(_, jid)| jid.clone()));
             let mut field = ShownField::list("room", "Room", rooms);
-            field.values = answers.get("room").cloned().into_iter().collect();
+            field.values = chosen.into_iter().collect();
             shown("Which room do you want to leave?", field)
         }
         1 => {
@@ -232,7 +238,10 @@ fn leave(login: &mut Login, run: Run<'_>) -> Reply {
         .filter(|words| !words.is_empty())
         .map(|words| Name::from(words.as_str()));
     login.give_up_room(&room, words, run.out);
-    Reply::Done(format!("You have left {}.", room.room))
+    Reply::Done(match login.only_server() {
+        Some(_) => format!("You have left {}.", room.room),
+        None => format!("You have left {} on {}.", room.room, room.server),
+    })
 }
 
 fn unregister_form(_: &Login, _: &Target, stage: usize, _: &Answers) -> Option<Shown> {

@@ -7,6 +7,7 @@ use viaduct_bridge::{Command, Failure, Name, Refusal};
 use super::Login;
 use super::servers::Link;
 use crate::effect::{Effect, Effects, Timer};
+use crate::portal::presence::status;
 use crate::service::write_caps;
 use crate::stanza::{Condition, Incoming, Problem, write_error};
 use crate::xml::Xml;
@@ -177,7 +178,7 @@ impl Login {
         let rooms: Vec<_> = self.rooms.keys().cloned().collect();
         for room in rooms {
             if let Some(room) = self.rooms.get_mut(&room) {
-                room.expel(&self.ctx, &[], Some("You have logged out."), out);
+                room.expel(&self.ctx, &[status::KICKED], Some("You have logged out."), out);
                 room.let_go(out);
                 let _ = room.depart(None);
             }

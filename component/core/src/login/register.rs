@@ -10,6 +10,7 @@ use crate::effect::{Effect, Effects, FlowId};
 use crate::forms::{Shown, Submission};
 use crate::ns;
 use crate::portal::Place;
+use crate::portal::presence::status;
 use crate::records::Write;
 use crate::stanza::{Condition, Incoming, Kind, Problem, error};
 use crate::xml::{Stanza, Xml};
@@ -322,7 +323,12 @@ impl Login {
             self.refuse_pending(pending, out);
         }
         for room in self.rooms.values_mut() {
-            room.expel(&self.ctx, &["321"], Some("You have unregistered."), out);
+            room.expel(
+                &self.ctx,
+                &[status::AFFILIATION],
+                Some("You have unregistered."),
+                out,
+            );
         }
         self.rooms.clear();
         self.servers.clear();

@@ -8,8 +8,8 @@ use crate::effect::Effects;
 use crate::forms::{Shown, ShownField};
 use crate::names;
 use crate::ns;
-use crate::portal::Room;
 use crate::portal::join::MOST_HISTORY;
+use crate::portal::{Place, Room};
 use crate::service::{DiscoInfo, person_info};
 use crate::stanza::{Condition, Incoming, Problem};
 
@@ -84,25 +84,28 @@ impl Login {
             "muc_nonanonymous",
             pick(flags.password, "muc_passwordprotected", "muc_unsecured"),
         ];
-        let topic = room
-            .and_then(|room| room.topic.as_ref())
-            .map_or("", |topic| &topic.text);
-        let occupants = room.map_or(0, |room| room.occupants.len());
-        let fields = vec![
+        let mut fields = vec![
             ShownField::text("muc#roominfo_description", "Description", id.room.as_str()),
-            ShownField::text("muc#roominfo_subject", "Subject", topic),
-            ShownField::boolean(
-                "muc#roominfo_subjectmod",
-                "Everybody may change the subject",
-                !flags.topic_locked,
-            ),
-            ShownField::text("muc#roominfo_occupants", "People", occupants.to_string()),
             ShownField::text(
                 "muc#maxhistoryfetch",
                 "Messages at join",
                 MOST_HISTORY.to_string(),
             ),
         ];
+        // Of a room that the user is not in, nothing more is known.
+        if let Some(room) = room.filter(|room| room.place == Place::Inside) {
+            let topic = room.topic.as_ref().map_or("", |topic| &topic.text);
+            let label = "Everybody may change the subject";
+            fields.extend([
+                ShownField::text("muc#roominfo_subject", "Subject", topic),
+                ShownField::boolean("muc#roominfo_subjectmod", label, !flags.topic_locked),
+                ShownField::text(
+                    "muc#roominfo_occupants",
+                    "People",
+                    room.occupants.len().to_string(),
+                ),
+            ]);
+        }
         let form = Shown {
             form_type: Some(ns::MUC_ROOMINFO),
             fields,

@@ -9,6 +9,7 @@ use super::outcomes::Pending;
 use crate::effect::{Effect, Effects, Timer};
 use crate::ns;
 use crate::portal::Place;
+use crate::portal::presence::status;
 use crate::records::Write;
 use crate::stanza::{Condition, Problem};
 use crate::xml::Xml;
@@ -256,7 +257,12 @@ impl Login {
             .collect();
         for room in &rooms {
             if let Some(room) = self.rooms.get_mut(room) {
-                room.expel(&self.ctx, &[], Some("You have left the server."), out);
+                room.expel(
+                    &self.ctx,
+                    &[status::KICKED],
+                    Some("You have left the server."),
+                    out,
+                );
                 room.waiting.clear();
                 room.let_go(out);
                 // The server is left as a whole.

@@ -120,7 +120,7 @@ impl Login {
         let waiting = room.waiting.iter().map(|waiting| &waiting.resource);
         let clients: Vec<Name> = clients.chain(waiting).cloned().collect();
         for client in clients {
-            self.leave_room(id, &client, words.clone(), out);
+            self.leave_room(id, &client, (words.clone(), true), out);
         }
     }
 

@@ -25,6 +25,8 @@ pub mod status {
     pub const NICK_CHANGE: &str = "303";
     /// Kicked.
     pub const KICKED: &str = "307";
+    /// Removed because of a change of affiliation.
+    pub const AFFILIATION: &str = "321";
     /// Removed for a technical reason.
     pub const TECHNICAL: &str = "333";
 }
@@ -128,7 +130,7 @@ impl Room {
         let removed = parting
             .codes
             .iter()
-            .any(|code| [status::KICKED, status::BANNED].contains(code));
+            .any(|code| [status::KICKED, status::BANNED, status::AFFILIATION].contains(code));
         if let Some(reason) = parting.reason.as_deref().filter(|_| !removed) {
             xml.leaf("status", reason);
         }
