@@ -229,6 +229,7 @@ mod tests {
             "network",
             "registration",
             "history",
+            "grace",
             "max_stanza",
         ] {
             assert!(

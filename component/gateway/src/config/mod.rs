@@ -89,6 +89,9 @@ pub struct GatewayConfig {
     /// How many messages of history a client gets that joins a room and does not say.
     #[serde(default = "default_history")]
     pub history: u32,
+    /// How many seconds a user's place in a room is kept after the last of their clients there was lost.
+    #[serde(default = "default_grace")]
+    pub grace: u32,
     /// What the IRC bridge adds.
     #[cfg(feature = "irc")]
     pub irc: Option<viaduct_irc::IrcConfig>,
@@ -96,6 +99,10 @@ pub struct GatewayConfig {
 
 fn default_history() -> u32 {
     20
+}
+
+fn default_grace() -> u32 {
+    600
 }
 
 /// Whether users must register before anything else.

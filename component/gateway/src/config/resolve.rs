@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use jid::BareJid;
 use viaduct_bridge::Secret;
@@ -38,6 +39,8 @@ pub struct GatewaySettings {
     pub registration: Option<Registration>,
     /// How many messages of history a join gets unasked.
     pub history: u32,
+    /// How long a user's place in a room is kept after the last of their clients there was lost.
+    pub grace: Duration,
     /// The network.
     pub network: NetworkSettings,
 }
@@ -170,6 +173,7 @@ fn resolve_gateway(
             access,
             registration: gateway.registration,
             history: gateway.history,
+            grace: Duration::from_secs(gateway.grace.into()),
             network,
         }),
         _ => Err(wrong),
