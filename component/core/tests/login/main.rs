@@ -3,4 +3,5 @@
 mod desk;
 mod grace;
 mod links;
+mod loops;
 mod warnings;
