@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use viaduct_bridge::{Address, Bridge, Name, Timestamp, TransactionId};
@@ -35,6 +36,8 @@ pub struct Context {
     pub history_default: u32,
     /// How many messages of one user may be unanswered by the network.
     pub max_pending: usize,
+    /// How long a user's place in a room is kept after the last of their clients there was lost.
+    pub grace: Duration,
 }
 
 impl Context {

@@ -263,17 +263,12 @@ impl Client {
         }
         if self.queue.is_full() {
             let reason = format!(
-                "{} takes lines only slowly, and {} are waiting already.",
+                "{} takes lines only slowly, and {} are waiting already. Try again in {} s.",
                 self.server,
-                self.queue.len()
+                self.queue.len(),
+                self.pace.wait_for(self.queue.len()).as_secs().max(1)
             );
-            self.fail(
-                txn,
-                Failure::Transient {
-                    retry_after: Some(self.pace.wait_for(self.queue.len())),
-                    reason,
-                },
-            );
+            self.fail(txn, Failure::refused(Refusal::Throttled, reason));
             return None;
         }
         let count = lines.len();

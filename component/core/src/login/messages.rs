@@ -162,9 +162,15 @@ impl Login {
         if let Some(problem) = self.cannot_be_said(body, stanza) {
             return out.send_opt(stanza.error(&problem));
         }
-        self.ensure_recorded(out);
         let mut content = payload::to_network(stanza, body);
-        if stanza.element.has_child("replace", ns::CORRECT) {
+        let corrects = stanza.element.has_child("replace", ns::CORRECT);
+        if !corrects && self.rounds.is_loop(self.now, &content.text.plain) {
+            let text = "This message has come round several times: two bridges or bots seem to repeat each other. It was \
+                        not sent.";
+            return out.send_opt(stanza.error(&Problem::because(Condition::NotAllowed, text)));
+        }
+        self.ensure_recorded(out);
+        if corrects {
             // A network without corrections gets them as readable text.
             let plain: Name = format!("corrected: {}", content.text.plain).into();
             content.text = viaduct_bridge::Text::plain(plain);

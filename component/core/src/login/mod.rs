@@ -16,6 +16,7 @@ mod register;
 mod room_iq;
 mod room_presence;
 mod rooms;
+mod rounds;
 mod route;
 mod search;
 mod servers;
@@ -41,6 +42,7 @@ use chats::Chat;
 use gateway_presence::{Entry, Online};
 use lists::Lists;
 use register::Registrations;
+use rounds::Rounds;
 use servers::Server;
 
 pub(crate) use outcomes::Pending;
@@ -80,6 +82,10 @@ pub struct Login {
     pub(crate) desk: CommandDesk,
     /// Whether the user's clients told the network that the user is away.
     away: Option<Name>,
+    /// What the user has said lately.
+    rounds: Rounds,
+    /// When the present input came.
+    now: Timestamp,
     /// What the user was told about connections.
     warned: HashMap<ServerId, Name>,
 }
@@ -113,6 +119,8 @@ impl Login {
             registrations: Registrations::default(),
             desk: CommandDesk::default(),
             away: None,
+            rounds: Rounds::default(),
+            now: Timestamp(0),
             warned: HashMap::new(),
         };
         if let Some(loaded) = loaded {
@@ -171,6 +179,7 @@ impl Login {
 
     /// Takes one input and adds all its effects.
     pub fn handle(&mut self, now: Timestamp, input: Input, out: &mut Effects) {
+        self.now = now;
         match input {
             Input::Start => self.start(out),
             Input::Stanza(stanza) => self.route(now, &stanza, out),

@@ -230,8 +230,10 @@ impl Login {
             }
             Step::Failed { field, failure } => {
                 let mut problem = Problem::from(&failure);
+                // What may be tried again as it is says so itself.
+                let passing = [Condition::RemoteServerTimeout, Condition::ResourceConstraint];
                 if let Failure::Permanent { .. } = failure
-                    && problem.condition != Condition::RemoteServerTimeout
+                    && !passing.contains(&problem.condition)
                 {
                     problem.condition = Condition::NotAcceptable;
                 }

@@ -1,7 +1,5 @@
 //! What the network tells about rooms and the people in them.
 
-use std::time::Duration;
-
 use viaduct_bridge::{Name, PersonEvent, PersonId, RoomEvent, RoomId, Timestamp};
 
 use super::Login;
@@ -9,9 +7,6 @@ use super::outcomes::Pending;
 use crate::effect::{Effect, Effects, Timer};
 use crate::portal::Place;
 use crate::records::PortalId;
-
-/// How long a room is kept for a client that was lost.
-pub(super) const GRACE: Duration = Duration::from_secs(600);
 
 impl Login {
     pub(super) fn room_event(&mut self, now: Timestamp, id: &RoomId, event: RoomEvent, out: &mut Effects) {
@@ -143,7 +138,7 @@ impl Login {
     pub(super) fn begin_grace(&self, portal: PortalId, out: &mut Effects) {
         out.push(Effect::SetTimer {
             timer: Timer::Grace(portal),
-            after: GRACE,
+            after: self.ctx.grace,
         });
     }
 

@@ -2,6 +2,7 @@
 //! counted.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use viaduct_bridge::{
     Account, Address, Answers, BadAddress, BoxFuture, Bridge, Capabilities, Failure, Form, Level, LoginFlow,
@@ -20,6 +21,9 @@ pub(crate) const PHONE: &str = "me@example/phone";
 
 /// The moment at which everything happens, unless said otherwise.
 pub(crate) const NOW: Timestamp = Timestamp(1_000_000_000_000_000);
+
+/// How long a place is kept for a client that was lost.
+pub(crate) const GRACE: Duration = Duration::from_secs(77);
 
 /// A network with `name%server` addresses that does nothing by itself.
 struct TestBridge(Capabilities);
@@ -159,6 +163,7 @@ impl Desk {
             version: "1.2.3",
             history_default: 20,
             max_pending: 100,
+            grace: GRACE,
         };
         change(&mut ctx);
         Self {

@@ -1,7 +1,10 @@
 //! Logins as their users see them: transcripts of what goes in and what comes out.
 
+mod clock;
 mod desk;
+mod grace;
 mod links;
+mod loops;
 mod registration;
 mod settings;
 mod warnings;

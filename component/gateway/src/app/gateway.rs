@@ -114,6 +114,7 @@ pub(super) fn start(settings: &GatewaySettings, shared: &Shared) -> Result<Runni
         version: env!("CARGO_PKG_VERSION"),
         history_default: settings.history,
         max_pending: MAX_PENDING,
+        grace: settings.grace,
     });
     let link = Arc::new(Link::new(domain.clone(), Room::default()));
     let make_ctx = Arc::clone(&ctx);

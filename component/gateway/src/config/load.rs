@@ -231,6 +231,7 @@ mod tests {
             "registration",
             "allow_unregister",
             "history",
+            "grace",
             "max_stanza",
         ] {
             assert!(

@@ -95,6 +95,9 @@ pub struct GatewayConfig {
     /// How many messages of history a client gets that joins a room and does not say.
     #[serde(default = "default_history")]
     pub history: u32,
+    /// How many seconds a user's place in a room is kept after the last of their clients there was lost.
+    #[serde(default = "default_grace")]
+    pub grace: u32,
     /// What the IRC bridge adds.
     #[cfg(feature = "irc")]
     pub irc: Option<viaduct_irc::IrcConfig>,
@@ -106,6 +109,10 @@ fn default_history() -> u32 {
 
 fn yes() -> bool {
     true
+}
+
+fn default_grace() -> u32 {
+    600
 }
 
 /// Whether users must register before anything else, and whether they can.

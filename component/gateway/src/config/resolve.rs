@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use jid::BareJid;
 use viaduct_bridge::Secret;
@@ -40,6 +41,8 @@ pub struct GatewaySettings {
     pub allow_unregister: bool,
     /// How many messages of history a join gets unasked.
     pub history: u32,
+    /// How long a user's place in a room is kept after the last of their clients there was lost.
+    pub grace: Duration,
     /// The network.
     pub network: NetworkSettings,
 }
@@ -173,6 +176,7 @@ fn resolve_gateway(
             registration: gateway.registration,
             allow_unregister: gateway.allow_unregister,
             history: gateway.history,
+            grace: Duration::from_secs(gateway.grace.into()),
             network,
         }),
         _ => Err(wrong),

@@ -63,6 +63,7 @@ mod subject;
 mod subscription;
 mod talk;
 mod threats;
+mod threats_loops;
 mod worlds;
 
 use viaduct_gateway_tests::Case;
@@ -121,4 +122,5 @@ pub(crate) const ALL: &[&[Case]] = &[
     link::CASES,
     restart::CASES,
     threats::CASES,
+    threats_loops::CASES,
 ];

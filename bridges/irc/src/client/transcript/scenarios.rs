@@ -197,3 +197,48 @@ fn ten_thousand_random_lines() {
         play.told.clear();
     }
 }
+
+/// Who writes faster than the server takes lines is told so, and to slow down; what was taken before is not lost.
+#[test]
+fn what_waits_is_bounded() {
+    let mut play = Play::new();
+    play.option("flood 4");
+    play.begin();
+    for line in [
+        ":irc.test CAP * LS :",
+        ":irc.test 001 alice :Welcome",
+        ":irc.test 376 alice :End of MOTD",
+    ] {
+        play.act("S", line);
+    }
+    play.told.clear();
+    for number in 1..=300 {
+        play.act("U", &format!("say {number} bob x"));
+    }
+    let refused = |line: &&String| line.contains(" failed Throttled: ") && line.contains("Try again in ");
+    let refused = play.told.iter().filter(refused).count();
+    assert_eq!(refused, play.told.len(), "{:?}", play.told);
+    assert!((90..=100).contains(&refused), "{refused} were refused");
+    let written = |play: &Play| {
+        play.written
+            .iter()
+            .filter(|line| line.starts_with("PRIVMSG"))
+            .count()
+    };
+    for _ in 0..10_000 {
+        let fence = play
+            .written
+            .iter()
+            .rev()
+            .find(|line| line.starts_with("PING"))
+            .cloned();
+        if let Some(fence) = fence {
+            play.act("S", &fence.replace("PING :", ":irc.test PONG irc.test :"));
+        }
+        play.act("T", "1");
+        if written(&play) + refused == 300 {
+            return;
+        }
+    }
+    panic!("{} of {} were written", written(&play), 300 - refused);
+}

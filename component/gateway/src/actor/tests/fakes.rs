@@ -58,6 +58,7 @@ impl Stage {
             version: "0",
             history_default: 20,
             max_pending: 100,
+            grace: Duration::from_secs(600),
         };
         let (core_heard, core_memory) = (Arc::clone(&heard), Arc::clone(&memory));
         let gateway = Gateway {
