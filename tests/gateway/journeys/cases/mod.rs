@@ -22,6 +22,7 @@ mod hostile_stanzas;
 mod hostile_words;
 mod hostile_xml;
 mod irc_connection_fence;
+mod irc_connection_identity;
 mod irc_connection_life;
 mod irc_connection_login;
 mod irc_connection_script;
@@ -102,6 +103,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     hostile_irc::CASES,
     hostile_xml::CASES,
     irc_connection_fence::CASES,
+    irc_connection_identity::CASES,
     irc_connection_life::CASES,
     irc_connection_login::CASES,
     irc_connection_tls::CASES,
