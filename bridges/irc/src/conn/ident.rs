@@ -225,9 +225,15 @@ mod tests {
     use std::net::{IpAddr, SocketAddr};
     use std::sync::Arc;
 
-    use viaduct_bridge::Name;
+    use viaduct_bridge::outgoing::OutgoingPolicy;
+    use viaduct_bridge::{Name, Notebook, ServerId};
 
     use super::Registry;
+    use crate::config::IrcConfig;
+    use crate::conn::dial::{Dialler, Route};
+    use crate::conn::tls::Tls;
+    use crate::testing::Notes;
+    use crate::users::Users;
 
     fn address(text: &str) -> SocketAddr {
         text.parse().expect("an address")
@@ -263,6 +269,33 @@ mod tests {
         assert_eq!(ask("4000,6697"), "4000 , 6697 : ERROR : NO-USER\r\n");
         let connections = registry.lock();
         assert!(connections.pairs.is_empty() && connections.servers.is_empty());
+    }
+
+    /// A server may ask as soon as it sees the first packet.
+    #[tokio::test]
+    async fn a_connection_is_on_record_before_it_is_made() {
+        let config = "ident = { listen = '127.0.0.1:113' }\noutgoing_addresses = '127.66.0.0/16'";
+        let config: IrcConfig = toml::from_str(config).expect("valid");
+        let notebook: Arc<dyn Notebook> = Arc::new(Notes::default());
+        let users = Arc::new(Users::new(&*notebook));
+        let tls = Tls::new(&config).expect("valid");
+        let policy = OutgoingPolicy::default();
+        let dialler = Dialler::new(policy, notebook, tls, users.clone(), &config);
+        let route = Route {
+            user: "alice@example.org",
+            server: &ServerId(Name::from("irc.test")),
+            plan: &config.plan("irc.test"),
+            certificate: None,
+            upgrade: None,
+        };
+        let server = address("127.0.0.1:6667");
+        let (socket, registered) = dialler.socket(&route, server).expect("a socket");
+        let local = socket.local_addr().expect("it is bound");
+        let registry = dialler.ident().expect("servers may ask");
+        let whose = || registry.whose(local.port(), server, local.ip());
+        assert_eq!(whose(), Some(users.id("alice@example.org")));
+        drop(registered);
+        assert_eq!(whose(), None);
     }
 
     #[test]
