@@ -5,7 +5,7 @@ use viaduct_bridge::{Failure, Refusal};
 
 use crate::proto::line::Line;
 use crate::proto::sasl::{self, BadChallenge, Challenge, Mechanism};
-use crate::proto::scram::Scram;
+use crate::proto::scram::{Scram, ScramError};
 
 use super::identity::Credentials;
 use super::{Client, End, Phase};
@@ -22,6 +22,8 @@ pub(super) struct Login {
     /// Whether the credentials of the mechanism are still to be shown: once.
     awaited: bool,
     scram: Option<Scram>,
+    /// Why we have given up the mechanism ourselves.
+    given_up: Option<String>,
     done: bool,
 }
 
@@ -35,6 +37,7 @@ impl Login {
             challenge: Challenge::default(),
             awaited: false,
             scram: None,
+            given_up: None,
             done: false,
         }
     }
@@ -95,8 +98,15 @@ impl Login {
             Err(BadChallenge) => return Err("what the server sends cannot be read".to_owned()),
         };
         if let Some(scram) = &mut self.scram {
-            let answer = scram.respond(&challenge).map_err(|error| error.to_string())?;
-            return Ok(sasl::response(&answer));
+            return match scram.respond(&challenge) {
+                Ok(answer) => Ok(sasl::response(&answer)),
+                // Only this mechanism is out of the question, not the server.
+                Err(error @ ScramError::TooMany(_)) => {
+                    self.given_up = Some(error.to_string());
+                    Ok(vec![Line::command("AUTHENTICATE").arg("*")])
+                }
+                Err(error) => Err(error.to_string()),
+            };
         }
         if !std::mem::take(&mut self.awaited) {
             return Ok(Vec::new());
@@ -153,9 +163,10 @@ impl Client {
         let Phase::Registering(registration) = &mut self.phase else {
             return;
         };
-        let under_way = |login: &Login| login.is_begun() && !login.is_done();
-        if registration.login.as_ref().is_some_and(under_way) {
-            self.authenticate(words);
+        let login = registration.login.as_mut();
+        if let Some(login) = login.filter(|login| login.is_begun() && !login.is_done()) {
+            let given_up = login.given_up.take();
+            self.authenticate(given_up.as_deref().unwrap_or(words));
         }
     }
 

@@ -45,8 +45,8 @@ impl Client {
             }
             "BATCH" => self.on_batch(&message, own_label),
             "CAP" => self.on_late_cap(&message),
-            "FAIL" => self.on_fail(now, &message),
-            "WARN" | "NOTE" | "WALLOPS" => self.server_says(message.last()),
+            "FAIL" | "WARN" | "NOTE" => self.on_standard_reply(&message),
+            "WALLOPS" => self.server_says(message.last()),
             "ERROR" => self.on_closing(message.last()),
             _ => {
                 if let Some(code) = message.numeric() {
@@ -171,35 +171,6 @@ impl Client {
             .or_else(|| self.book.oldest(by_verb))
             .or_else(|| self.book.oldest(by_kind))
             .or_else(|| self.book.oldest(|pending| pending.what == What::Raw))
-    }
-
-    /// FAIL of IRCv3 standard-replies: `FAIL command code [context…] :words`.
-    fn on_fail(&mut self, now: Now, message: &Message<'_>) {
-        let verb = message.param(0);
-        let words = format::to_text(message.last()).plain;
-        if verb == "JOIN" {
-            let context = message.params().get(2..).unwrap_or_default();
-            for name in context {
-                let folded = self.fold(name);
-                let asked = self.rooms.get_mut(&folded).is_some_and(|room| !room.is_entered());
-                if asked {
-                    let failure = refusal::of_join(0, &words);
-                    self.refuse_room(&folded, failure);
-                    return;
-                }
-            }
-        }
-        let about = self
-            .label
-            .or_else(|| self.book.oldest(|pending| pending.what.verb() == verb));
-        match about {
-            Some(part) => {
-                let failure = refusal::of_command(0, &words);
-                self.book.refuse(part, failure, &mut self.events);
-            }
-            None => self.notice(words),
-        }
-        let _ = now;
     }
 
     /// BATCH (IRCv3 batch): only those that answer a label mean something here.

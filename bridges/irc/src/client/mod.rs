@@ -24,6 +24,7 @@ mod pulse;
 mod queue;
 mod refusal;
 mod registration;
+mod replies;
 mod rooms;
 mod snapshot;
 pub(crate) mod to_irc;

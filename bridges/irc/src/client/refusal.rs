@@ -42,6 +42,22 @@ pub(super) fn of_command(code: u16, words: &str) -> Failure {
     Failure::refused(refusal, words)
 }
 
+/// The refusal that a FAIL says (IRCv3 standard-replies), by those of the registered codes that mean the same for every
+/// command.
+pub(super) fn of_reply(code: &str, words: &str) -> Failure {
+    let refusal = match code.to_ascii_uppercase().as_str() {
+        "ACCOUNT_REQUIRED" | "ACCOUNT_REQUIRED_TO_CONNECT" | "NEED_LOGIN" | "NEED_REGISTRATION" => {
+            Refusal::NotAuthorized
+        }
+        "INVALID_TARGET" | "NO_SUCH_CHANNEL" | "NO_SUCH_NICK" => Refusal::NotFound,
+        "INVALID_PARAMS" | "INVALID_UTF8" | "NEED_MORE_PARAMS" => Refusal::NotAcceptable,
+        "PRIVILEGE_NEEDED" | "PRIVS_NEEDED" | "CHANOP_PRIVS_NEEDED" => Refusal::Forbidden,
+        "RATE_LIMITED" | "TEMPORARILY_UNAVAILABLE" | "TRY_AGAIN_LATER" => return transient(words),
+        _ => Refusal::NotAllowed,
+    };
+    Failure::refused(refusal, words)
+}
+
 fn transient(words: &str) -> Failure {
     Failure::Transient {
         retry_after: Some(Duration::from_secs(10)),

@@ -210,7 +210,11 @@ impl Dialler {
     }
 
     /// A socket that is ready to be connected, from the user's own address if there is one of the kind.
-    fn socket(&self, route: &Route<'_>, to: SocketAddr) -> io::Result<(TcpSocket, Option<Registered>)> {
+    pub(super) fn socket(
+        &self,
+        route: &Route<'_>,
+        to: SocketAddr,
+    ) -> io::Result<(TcpSocket, Option<Registered>)> {
         let (socket, any) = match to {
             SocketAddr::V4(_) => (TcpSocket::new_v4()?, IpAddr::from(Ipv4Addr::UNSPECIFIED)),
             SocketAddr::V6(_) => (TcpSocket::new_v6()?, IpAddr::from(Ipv6Addr::UNSPECIFIED)),

@@ -31,7 +31,14 @@ const NO_ROOM: Duration = Duration::from_millis(200);
 
 /// Whose connections there are.
 #[derive(Default)]
-pub(crate) struct Registry(Mutex<HashMap<Pair, Vec<Entry>>>);
+pub(crate) struct Registry(Mutex<Connections>);
+
+#[derive(Default)]
+struct Connections {
+    pairs: HashMap<Pair, Vec<Entry>>,
+    /// How many there are to each address.
+    servers: HashMap<IpAddr, usize>,
+}
 
 /// Our port, and the other end.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,7 +68,14 @@ impl Registry {
             remote: canonical(remote),
         };
         let local = Some(local.ip().to_canonical()).filter(|ip| !ip.is_unspecified());
-        self.lock().entry(pair).or_default().push(Entry { local, id });
+        let mut connections = self.lock();
+        *connections.servers.entry(pair.remote.ip()).or_default() += 1;
+        connections
+            .pairs
+            .entry(pair)
+            .or_default()
+            .push(Entry { local, id });
+        drop(connections);
         Registered {
             registry: self.clone(),
             pair,
@@ -88,7 +102,7 @@ impl Registry {
         let remote = canonical(remote);
         let to = to.to_canonical();
         let connections = self.lock();
-        let entries = connections.get(&Pair { local, remote })?;
+        let entries = connections.pairs.get(&Pair { local, remote })?;
         // A firewall that sends questions on to another port may have changed the address that they went to: then the
         // ports decide, if they can.
         let exact = entries.iter().find(|entry| entry.local == Some(to));
@@ -98,11 +112,10 @@ impl Registry {
 
     /// Whether there is a connection to this address.
     fn knows(&self, ip: IpAddr) -> bool {
-        let ip = ip.to_canonical();
-        self.lock().keys().any(|pair| pair.remote.ip() == ip)
+        self.lock().servers.contains_key(&ip.to_canonical())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Pair, Vec<Entry>>> {
+    fn lock(&self) -> MutexGuard<'_, Connections> {
         // Nothing that is done under the lock can leave it half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -111,12 +124,19 @@ impl Registry {
 impl Drop for Registered {
     fn drop(&mut self) {
         let mut connections = self.registry.lock();
-        if let Some(entries) = connections.get_mut(&self.pair) {
+        if let Some(entries) = connections.pairs.get_mut(&self.pair) {
             if let Some(at) = entries.iter().position(|entry| entry.local == self.local) {
                 entries.swap_remove(at);
             }
             if entries.is_empty() {
-                connections.remove(&self.pair);
+                connections.pairs.remove(&self.pair);
+            }
+        }
+        let server = self.pair.remote.ip();
+        if let Some(count) = connections.servers.get_mut(&server) {
+            *count -= 1;
+            if *count == 0 {
+                connections.servers.remove(&server);
             }
         }
     }
@@ -205,9 +225,15 @@ mod tests {
     use std::net::{IpAddr, SocketAddr};
     use std::sync::Arc;
 
-    use viaduct_bridge::Name;
+    use viaduct_bridge::outgoing::OutgoingPolicy;
+    use viaduct_bridge::{Name, Notebook, ServerId};
 
     use super::Registry;
+    use crate::config::IrcConfig;
+    use crate::conn::dial::{Dialler, Route};
+    use crate::conn::tls::Tls;
+    use crate::testing::Notes;
+    use crate::users::Users;
 
     fn address(text: &str) -> SocketAddr {
         text.parse().expect("an address")
@@ -241,7 +267,35 @@ mod tests {
         assert!(mapped.ends_with("aaa\r\n"), "{mapped}");
         drop(alice);
         assert_eq!(ask("4000,6697"), "4000 , 6697 : ERROR : NO-USER\r\n");
-        assert!(registry.lock().is_empty());
+        let connections = registry.lock();
+        assert!(connections.pairs.is_empty() && connections.servers.is_empty());
+    }
+
+    /// A server may ask as soon as it sees the first packet.
+    #[tokio::test]
+    async fn a_connection_is_on_record_before_it_is_made() {
+        let config = "ident = { listen = '127.0.0.1:113' }\noutgoing_addresses = '127.66.0.0/16'";
+        let config: IrcConfig = toml::from_str(config).expect("valid");
+        let notebook: Arc<dyn Notebook> = Arc::new(Notes::default());
+        let users = Arc::new(Users::new(&*notebook));
+        let tls = Tls::new(&config).expect("valid");
+        let policy = OutgoingPolicy::default();
+        let dialler = Dialler::new(policy, notebook, tls, users.clone(), &config);
+        let route = Route {
+            user: "alice@example.org",
+            server: &ServerId(Name::from("irc.test")),
+            plan: &config.plan("irc.test"),
+            certificate: None,
+            upgrade: None,
+        };
+        let server = address("127.0.0.1:6667");
+        let (socket, registered) = dialler.socket(&route, server).expect("a socket");
+        let local = socket.local_addr().expect("it is bound");
+        let registry = dialler.ident().expect("servers may ask");
+        let whose = || registry.whose(local.port(), server, local.ip());
+        assert_eq!(whose(), Some(users.id("alice@example.org")));
+        drop(registered);
+        assert_eq!(whose(), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use viaduct_bridge::outgoing::OutgoingPolicy;
 use viaduct_bridge::{Bridge as _, Command, ServerEvent};
@@ -92,6 +92,33 @@ async fn each_user_has_a_name_of_their_own() {
     connect(&alice, "alice");
     let third = server.accept().await;
     assert_eq!(whose(ident, &third).await, a);
+}
+
+#[tokio::test]
+async fn strangers_do_not_keep_servers_waiting() {
+    let server = Scripted::plain().await;
+    let ident = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let bridge = bridge_with(ident.port(), server.port(), &Arc::default());
+    bridge.start().expect("the port is free");
+    let alice = User::new(&bridge, "alice");
+    connect(&alice, "alice");
+    let peer = server.accept().await;
+    let mut strangers = Vec::new();
+    for _ in 0..300 {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket
+            .bind(SocketAddr::from(([127, 83, 12, 12], 0)))
+            .expect("our own");
+        strangers.push(socket.connect(ident).await.expect("somebody listens"));
+    }
+    whose(ident, &peer).await;
+    // Most of them were turned away at once, and the rest may ask.
+    let mut turned_away = 0;
+    for mut stranger in strangers {
+        let answer = timeout(Duration::from_millis(10), stranger.read_u8()).await;
+        turned_away += usize::from(answer.is_ok_and(|read| read.is_err()));
+    }
+    assert!(turned_away >= 200, "{turned_away}");
 }
 
 /// What a server knows a user as.

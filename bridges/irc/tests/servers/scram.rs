@@ -2,14 +2,18 @@
 //! know it gets nothing else either.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use aws_lc_rs::{digest, hmac, pbkdf2};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use viaduct_bridge::outgoing::OutgoingPolicy;
 use viaduct_bridge::{Account, Command, Failure, Refusal, Secret, ServerEvent};
+use viaduct_irc::{IrcBridge, IrcConfig};
 
+use crate::certificates::Authority;
 use crate::scripted::{Peer, Scripted};
-use crate::support::{SERVER, User, bridge, name, server_id};
+use crate::support::{Notes, SERVER, User, name, server_id};
 
 const SALT: &[u8] =
     b"a salt of some length that makes the challenge longer than one line of 400 characters, \
@@ -55,8 +59,8 @@ async fn challenge(peer: &mut Peer, text: &str) {
     peer.say(&format!("AUTHENTICATE {last}")).await;
 }
 
-/// Plays the server up to the client's proof, which it checks; gives what the server must sign.
-async fn up_to_the_proof(peer: &mut Peer, password: &str) -> String {
+/// Plays the server up to the client's nonce; gives the client's message without its header.
+async fn up_to_the_nonce(peer: &mut Peer) -> String {
     peer.until("USER ").await;
     peer.say(":irc.test CAP * LS :sasl=PLAIN,SCRAM-SHA-256").await;
     peer.until("CAP REQ").await;
@@ -64,7 +68,12 @@ async fn up_to_the_proof(peer: &mut Peer, password: &str) -> String {
     assert_eq!(peer.until("AUTHENTICATE ").await, "AUTHENTICATE SCRAM-SHA-256");
     peer.say("AUTHENTICATE +").await;
     let first = read(peer).await;
-    let bare = first.strip_prefix("n,,").expect("no channel binding").to_owned();
+    first.strip_prefix("n,,").expect("no channel binding").to_owned()
+}
+
+/// Plays the server up to the client's proof, which it checks; gives what the server must sign.
+async fn up_to_the_proof(peer: &mut Peer, password: &str) -> String {
+    let bare = up_to_the_nonce(peer).await;
     let nonce = bare.strip_prefix("n=jilles,r=").expect("the account");
     let server_first = format!("r={nonce}server,s={},i={ITERATIONS}", STANDARD.encode(SALT));
     challenge(peer, &server_first).await;
@@ -85,7 +94,16 @@ async fn up_to_the_proof(peer: &mut Peer, password: &str) -> String {
 }
 
 fn alice(server: &Scripted) -> User {
-    let (bridge, _) = bridge(server.port(), "");
+    alice_with(&format!(
+        "[servers.\"{SERVER}\"]\nhost = \"127.0.0.1\"\nports = [{}]\ntls = false",
+        server.port()
+    ))
+}
+
+fn alice_with(config: &str) -> User {
+    let config: IrcConfig = toml::from_str(config).expect("a valid table");
+    let notes = Arc::new(Notes::default());
+    let bridge = IrcBridge::new(config, OutgoingPolicy::default(), notes).expect("valid");
     let mut account = Account {
         name: "alice".into(),
         ..Account::default()
@@ -154,4 +172,33 @@ async fn a_server_that_does_not_know_the_password_is_left() {
         // The password is not shown after that, nor is anything else said.
         assert_eq!(peer.line().await, None);
     }
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_too_much_is_asked_for_something_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(authority) = Authority::new(folder.path()) else {
+        eprintln!("no openssl: skipped");
+        return;
+    };
+    let server = Scripted::tls(&authority.issue("server", SERVER)).await;
+    let ca = authority.ca_file().display().to_string();
+    let mut alice = alice_with(&format!(
+        "[servers.\"{SERVER}\"]\nhost = \"127.0.0.1\"\nports = [{}]\nca_file = \"{ca}\"",
+        server.port()
+    ));
+    let mut peer = server.accept().await;
+    let bare = up_to_the_nonce(&mut peer).await;
+    let nonce = bare.strip_prefix("n=jilles,r=").expect("the account");
+    challenge(&mut peer, &format!("r={nonce}server,s=AAAA,i=4000000000")).await;
+    assert_eq!(peer.until("AUTHENTICATE").await, "AUTHENTICATE *");
+    peer.say(":irc.test 906 alice :SASL authentication aborted").await;
+    assert_eq!(peer.until("AUTHENTICATE").await, "AUTHENTICATE PLAIN");
+    peer.say(":irc.test 904 alice :No such luck").await;
+    alice
+        .server_event(
+            "failure",
+            |e| matches!(e, ServerEvent::Failed { failure } if failure.to_string().contains("No such luck")),
+        )
+        .await;
 }

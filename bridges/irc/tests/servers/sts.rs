@@ -197,3 +197,43 @@ async fn an_account_is_tried_where_tls_is() {
     let (step, ()) = tokio::join!(flow.next(answers.collect()), play);
     assert!(matches!(step, Step::Done(_)), "{step:?}");
 }
+
+#[tokio::test]
+async fn inspircd_asks_for_tls() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (host, port) = ("127.83.12.11", 7698);
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(authority) = Authority::new(folder.path()) else {
+        eprintln!("no openssl: skipped");
+        return;
+    };
+    let certificate = authority.issue("server", SERVER);
+    // The server runs as somebody else.
+    for (path, mode) in [(folder.path(), 0o755), (&*certificate.key, 0o644)] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("our own");
+    }
+    let (chain, key) = (certificate.chain.display(), certificate.key.display());
+    let more = format!(
+        "<module name=\"ssl_gnutls\">\n\
+         <sslprofile name=\"own\" provider=\"gnutls\" certfile=\"{chain}\" keyfile=\"{key}\">\n\
+         <bind address=\"{host}\" port=\"6667\" type=\"clients\">\n\
+         <bind address=\"{host}\" port=\"{port}\" type=\"clients\" sslprofile=\"own\">\n\
+         <module name=\"ircv3_sts\">\n<sts host=\"{SERVER}\" duration=\"30d\" port=\"{port}\">\n"
+    );
+    let Some(_server) = crate::inspircd::start_with(&[], &more).await else {
+        return;
+    };
+    let ca = authority.ca_file().display().to_string();
+    let config = format!("allow_plain = true\n[servers.\"{SERVER}\"]\nhost = \"{host}\"\nca_file = \"{ca}\"");
+    let config: IrcConfig = toml::from_str(&config).expect("a valid table");
+    let notes = Arc::new(Notes::default());
+    let bridge = IrcBridge::new(config, OutgoingPolicy::default(), notes.clone()).expect("valid");
+    let mut alice = User::new(&bridge, "alice");
+    alice.submit(Command::Connect {
+        server: server_id(),
+        nick: name("alice"),
+    });
+    online(&mut alice).await;
+    let policy = notes.get(&format!("sts/{SERVER}")).expect("a policy");
+    assert!(policy.starts_with(&format!("{port} ")), "{policy}");
+}

@@ -26,6 +26,7 @@ mod hostile_xml;
 mod invitations;
 mod irc_connection_certificate;
 mod irc_connection_fence;
+mod irc_connection_identity;
 mod irc_connection_life;
 mod irc_connection_login;
 mod irc_connection_script;
@@ -115,6 +116,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     irc_connection_certificate::CASES,
     invitations::CASES,
     irc_connection_fence::CASES,
+    irc_connection_identity::CASES,
     irc_connection_life::CASES,
     irc_connection_login::CASES,
     irc_connection_tls::CASES,

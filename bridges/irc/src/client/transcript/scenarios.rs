@@ -27,6 +27,7 @@ scenarios! {
     account_by_certificate
     account_login
     account_refused
+    account_required
     account_refused_in_plain_text
     account_without_certificate
     account_without_sasl
@@ -65,6 +66,7 @@ scenarios! {
     sts_plain_by_choice
     sts_unencrypted
     sts_unverified
+    utf8_only
     webirc
     who_is_away
     who_is_away_once
