@@ -191,6 +191,8 @@ impl Room {
                 break;
             };
             if gone && self.occupants.get(&person).is_none() {
+                // What is stored now comes after what was shown last, and must not take its place.
+                self.changes += 1;
                 self.store_change(&person, out);
             }
         }

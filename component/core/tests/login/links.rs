@@ -362,3 +362,21 @@ fn somebody_keeps_the_occupant_id_over_changes_of_the_nickname() {
         "{before:?} {after:?}"
     );
 }
+
+#[test]
+fn what_is_stored_about_one_does_not_replace_what_is_stored_about_another() {
+    let mut desk = Desk::ready();
+    desk.join(&["bob", "carol"]);
+    desk.confirm();
+    let mut lines = desk.room(left("bob"));
+    lines.extend(desk.room(left("carol")));
+    lines.extend(desk.room(RoomEvent::MemberJoined(member("dave"))));
+    lines.extend(desk.confirm());
+    let places: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.split("ShownChange {").nth(1)?.split("seq: ").nth(1))
+        .filter_map(|rest| rest.split(',').next())
+        .collect();
+    let different: std::collections::HashSet<_> = places.iter().collect();
+    assert_eq!((places.len(), different.len()), (3, 3), "{places:?}");
+}

@@ -2,6 +2,7 @@
 
 use viaduct_gateway_tests::prelude::*;
 
+use super::link_fake::Second;
 use super::stage::{Script, Stage, is_presence_of, refused, stands_as};
 
 pub(crate) const CASES: &[Case] = &[
@@ -17,6 +18,9 @@ pub(crate) const CASES: &[Case] = &[
     case!(a_bounce_removes_the_client).rows("M58 M59"),
     case!(a_bounce_is_no_leave_until_the_server_says_so).rows("M58"),
     case!(a_probe_is_answered_with_the_present).rows("M61"),
+    case!(a_probe_of_the_server_is_answered_with_the_present)
+        .rows("M61")
+        .only(&[Backend::Prosody]),
 ];
 
 async fn every_presence_tells_role_and_affiliation(t: Ctx) -> Result<()> {
@@ -331,4 +335,38 @@ async fn a_probe_is_answered_with_the_present(t: Ctx) -> Result<()> {
     stranger
         .expect_none("a presence", &s.room, is_presence_of(&s.room))
         .await
+}
+
+async fn a_probe_of_the_server_is_answered_with_the_present(t: Ctx) -> Result<()> {
+    // Servers probe for the user, not for one of the user's clients (RFC 6121 §4.3).
+    let second = Second::start(&t, "").await?;
+    let link = second.attached(GATEWAY).await?;
+    let (user, stranger) = (format!("bob@{DOMAIN}"), format!("eve@{DOMAIN}"));
+    let (room, nick) = (t.room(&t.channel()), t.nick("bob"));
+    let me = format!("{room}/{nick}");
+    link.join(&format!("{user}/phone"), &room, &nick).await?;
+    link.take_all();
+    for to in [&me, &room] {
+        for from in [&stranger, &user] {
+            let probe = tag("presence")
+                .attr("type", "probe")
+                .attr("from", from)
+                .attr("to", to);
+            link.send(&probe.to_string()).await?;
+        }
+        let present = link.expect("the present", is_presence_of(&me)).await?;
+        ensure!(
+            present.to() == user && present.kind().is_empty() && present.has_status(110),
+            "to {to}: {}",
+            present.xml()
+        );
+        stands_as(&present, "admin", "moderator")?;
+    }
+    link.settle(&user).await?;
+    let more = link.take_all();
+    ensure!(
+        !more.iter().any(is_presence_of(&room)),
+        "nobody else is answered: {more:?}"
+    );
+    second.stop().await
 }

@@ -41,6 +41,14 @@ async fn restart(t: Ctx, signal: &str) -> Result<()> {
             .expect_body(&format!("{room}/{}", alice.nick()), "one")
             .await?;
     }
+    // Carol goes by another name than the one she came with.
+    let caroline = t.nick("caroline");
+    carol.send(format!("NICK {caroline}")).await?;
+    for client in [&phone, &desk] {
+        let old = format!("{room}/{}", carol.nick());
+        client.expect_presence(&old, "unavailable").await?;
+        client.expect_presence(&format!("{room}/{caroline}"), "").await?;
+    }
     // A private chat is on record as well.
     alice.say(&nick, "psst").await?;
     phone
@@ -100,7 +108,7 @@ async fn restart(t: Ctx, signal: &str) -> Result<()> {
     for client in [&phone, &desk] {
         client.settle(&room).await?;
         in_order_and_once(client, &room, &format!("{room}/{}", alice.nick()), &wanted)?;
-        only_differences(client, &room, carol.nick(), dave.nick())?;
+        only_differences(client, &room, &caroline, dave.nick())?;
     }
     alice.say(&nick, "psst again").await?;
     phone
