@@ -42,6 +42,9 @@ pub struct Capabilities {
     pub away: Level,
     /// Saying something to a server in the network's own language.
     pub raw: Level,
+    /// Telling whether somebody is on the network, rooms or not ([`Command::Watch`](crate::Command::Watch)). Where it
+    /// is partial, changes may be told late.
+    pub watch: Level,
     /// Corrections (XEP-0308).
     pub corrections: Level,
     /// Reactions (XEP-0444).

@@ -148,6 +148,21 @@ pub enum Command {
         /// Why, or `None` when back.
         text: Option<Name>,
     },
+    /// Tell whether somebody is on the network, now and whenever that changes, by [`PersonEvent::Online`],
+    /// [`PersonEvent::Offline`] and [`PersonEvent::Away`](crate::PersonEvent::Away). Makes no connection, and holds
+    /// as long as the one that there is. How soon changes are told, and of how many people, is the network's matter.
+    ///
+    /// [`PersonEvent::Online`]: crate::PersonEvent::Online
+    /// [`PersonEvent::Offline`]: crate::PersonEvent::Offline
+    Watch {
+        /// Whom.
+        person: PersonId,
+    },
+    /// Tell no longer.
+    Unwatch {
+        /// Of whom.
+        person: PersonId,
+    },
 }
 
 /// To whom something is said.
@@ -189,7 +204,9 @@ impl Command {
             | Self::Join { .. }
             | Self::Leave { .. }
             | Self::Configure { .. }
-            | Self::SetAway { .. } => None,
+            | Self::SetAway { .. }
+            | Self::Watch { .. }
+            | Self::Unwatch { .. } => None,
         }
     }
 }

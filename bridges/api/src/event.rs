@@ -158,6 +158,14 @@ pub enum PersonEvent {
         /// Why, in words.
         reason: Option<Name>,
     },
+    /// They are watched, and they are on the network.
+    Online {
+        /// The name for display.
+        nick: Name,
+    },
+    /// They are watched, and they are not on the network. Of somebody in a room that the user is in, [`Self::Gone`] is
+    /// told as well.
+    Offline,
     /// They are away, or back (`None`).
     Away {
         /// Why, in words; empty where the network does not say why.

@@ -36,6 +36,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     room_passwords: Level::Full,
     away: Level::Full,
     raw: Level::Full,
+    watch: Level::Partial,
     corrections: Level::Rejected,
     reactions: Level::Rejected,
     retractions: Level::Rejected,

@@ -237,6 +237,13 @@ impl Session for IrcSession {
                     continue;
                 }
                 Command::Ask { question, .. } => question.server().clone(),
+                Command::Watch { person } | Command::Unwatch { person } => {
+                    // Nothing is connected for this alone.
+                    if let Some(connection) = lock(&self.servers).get(&person.server) {
+                        let _ = connection.inbox.push(command);
+                    }
+                    continue;
+                }
                 Command::SetAway { text } => {
                     lock(&self.state.away).clone_from(text);
                     for connection in lock(&self.servers).values() {

@@ -40,6 +40,20 @@ pub enum Write {
     ForgetLogin(LoginId),
     /// What a user has set within a scope, as it is now; nothing is on record where all is at its default.
     Settings(Box<SettingsRecord>),
+    /// A user has subscribed to the presence of a person.
+    Contact {
+        /// Whose contact.
+        login: LoginId,
+        /// The localpart of the person's JID.
+        local: Name,
+    },
+    /// A user has ended that.
+    ForgetContact {
+        /// Whose contact.
+        login: LoginId,
+        /// The localpart of the person's JID.
+        local: Name,
+    },
     /// A portal, as it is now.
     Portal(Box<PortalRecord>),
     /// A resource is in a room (also when its nickname or its cursor is set anew).
@@ -236,6 +250,8 @@ pub struct LoadedLogin {
     pub outbox: Vec<OutboxRecord>,
     /// What the user was told about connections, by server.
     pub warned: Vec<(ServerId, Name)>,
+    /// The localparts of the people whose presence the user has subscribed to.
+    pub contacts: Vec<Name>,
 }
 
 /// A portal, as after a restart.

@@ -24,6 +24,11 @@ const ALL: &[(i64, &str, &str)] = &[
         include_str!("../../../migrations/20261120190000_settings.sql"),
     ),
     (
+        20_261_120_193_000,
+        "create contacts",
+        include_str!("../../../migrations/20261120193000_create_contacts.sql"),
+    ),
+    (
         20_261_120_200_000,
         "remember warnings",
         include_str!("../../../migrations/20261120200000_remember_warnings.sql"),

@@ -270,7 +270,10 @@ impl View {
                     .count();
                 ensure!(left > 0, "{} is gone, but was nowhere", id.person);
             }
-            PersonEvent::Message(_) | PersonEvent::Away { .. } => {}
+            PersonEvent::Message(_)
+            | PersonEvent::Away { .. }
+            | PersonEvent::Online { .. }
+            | PersonEvent::Offline => {}
         }
         Ok(())
     }

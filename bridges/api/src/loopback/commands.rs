@@ -182,6 +182,12 @@ impl Server {
                 }
                 self.set_away(&me, text);
             }
+            Command::Watch { person } => self.watch(session, &me, &person.person),
+            Command::Unwatch { person } => {
+                if let Some(link) = self.links.get_mut(&session) {
+                    link.watched.remove(&person.person);
+                }
+            }
         }
     }
 

@@ -79,6 +79,7 @@ mod rooms;
 mod server;
 mod settings;
 mod talk;
+mod watch;
 mod world;
 
 #[cfg(test)]

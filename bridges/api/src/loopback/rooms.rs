@@ -242,7 +242,9 @@ impl Server {
                 place.members.remove(who);
             }
         }
-        self.people.remove(who);
+        if self.people.remove(who).is_some() {
+            self.tell_watchers(who, false, &PersonEvent::Offline);
+        }
     }
 }
 

@@ -64,6 +64,7 @@ fn full() -> Capabilities {
         room_passwords: Level::Full,
         away: Level::Full,
         raw: Level::Rejected,
+        watch: Level::Full,
         corrections: Level::Rejected,
         reactions: Level::Rejected,
         retractions: Level::Rejected,

@@ -118,11 +118,15 @@ impl Server {
         if !is_person(nick) {
             return Err(bad_nick(nick));
         }
-        self.people.entry(who.clone()).or_insert_with(|| Somebody {
-            nick: nick.clone(),
-            away: None,
-            ears: Ears::Own(VecDeque::new()),
-        });
+        if !self.people.contains_key(&who) {
+            let somebody = Somebody {
+                nick: nick.clone(),
+                away: None,
+                ears: Ears::Own(VecDeque::new()),
+            };
+            self.people.insert(who.clone(), somebody);
+            self.tell_watchers(&who, false, &PersonEvent::Online { nick: nick.clone() });
+        }
         Ok(who)
     }
 
@@ -155,6 +159,10 @@ impl Server {
                 room.members.insert(to.clone(), rank);
             }
         }
+        if to != *who {
+            self.tell_watchers(who, false, &PersonEvent::Offline);
+            self.tell_watchers(&to, false, &PersonEvent::Online { nick: nick.clone() });
+        }
         Ok(to)
     }
 
@@ -165,7 +173,9 @@ impl Server {
         }
         if let Some(somebody) = self.people.get_mut(who) {
             somebody.away.clone_from(&text);
-            self.tell_acquaintances(who, &PersonEvent::Away { text });
+            let event = PersonEvent::Away { text };
+            self.tell_acquaintances(who, &event);
+            self.tell_watchers(who, true, &event);
         }
     }
 

@@ -121,6 +121,7 @@ fn server_of(command: &Command) -> Option<&ServerId> {
         | Command::Invite { room, .. } => Some(&room.server),
         Command::Send { to, .. } => Some(to.server()),
         Command::Ask { question, .. } => Some(question.server()),
+        Command::Watch { person } | Command::Unwatch { person } => Some(&person.server),
         Command::SetAway { .. } | Command::Configure { .. } => None,
     }
 }

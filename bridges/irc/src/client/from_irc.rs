@@ -70,6 +70,7 @@ impl Client {
                 for token in tokens.get(1..tokens.len().saturating_sub(1)).unwrap_or_default() {
                     if self.isupport.apply(token) && self.is_online() {
                         self.rooms.rekey(self.isupport.casemapping);
+                        self.watch.rekey(self.isupport.casemapping);
                         self.people.clear();
                         self.me = self.fold(&self.nick);
                     }
@@ -83,11 +84,15 @@ impl Client {
             324 | 331 | 332 | 333 | 353 | 366 => {
                 self.on_description(now, code, message);
             }
+            302 => self.on_userhost(message),
+            303 => self.on_ison(now, message),
             315 => self.on_who_end(now),
             352 | 354 => self.on_who(code, message),
             322 => self.on_listed(now, message),
             323 => self.on_list_end(),
             341 => self.on_inviting(message),
+            730 | 731 => self.on_monitored(now, code == 730, message),
+            734 => self.on_monitor_full(now, message),
             367 => self.on_ban_listed(message),
             368 => self.on_ban_list_end(message),
             code if refusal::is_error(code) => self.on_error(now, code, message),
@@ -104,6 +109,7 @@ impl Client {
     /// nothing that is known. Then the user reads it.
     fn on_error(&mut self, now: Now, code: u16, message: &Message<'_>) {
         if self.who_refused(now, code, message)
+            || self.watch_refused(now, code, message)
             || self.rooms_first(code) && self.room_refused(now, code, message)
         {
             return;

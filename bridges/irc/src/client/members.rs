@@ -28,6 +28,7 @@ impl Client {
             let fold = self.isupport.casemapping;
             let mut new = member(source.nick, Rank::NONE, fold);
             new.away = self.who.knows_away(&new.person);
+            self.watch.noted(&new.person, true);
             let folded = self.fold(name);
             let Some(room) = self.rooms.get_mut(&folded) else {
                 continue;
@@ -115,6 +116,7 @@ impl Client {
         }
         self.people.forget(&person);
         self.who.forget(&person);
+        self.watch.noted(&person, false);
         let reason = words(message, 0);
         self.tell_person(person, PersonEvent::Gone { reason });
     }
@@ -137,6 +139,10 @@ impl Client {
         }
         self.people.forget(&from);
         self.who.rename(&from, &to);
+        if from != to {
+            self.watch.noted(&from, false);
+            self.watch.noted(&to, true);
+        }
         if own {
             self.nick = nick.clone();
             self.me = to.clone();
@@ -236,6 +242,7 @@ impl Client {
             snapshot.away(&person, text.is_some());
         }
         self.who_noted(&person, text.is_some());
+        self.watch.noted_away(&person, text.is_some());
         self.tell_person(person, PersonEvent::Away { text });
     }
 

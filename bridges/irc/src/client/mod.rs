@@ -30,6 +30,7 @@ mod snapshot;
 pub(crate) mod to_irc;
 #[cfg(test)]
 mod transcript;
+mod watch;
 mod who;
 
 use std::time::{Duration, Instant};
@@ -53,6 +54,7 @@ use pulse::Pulse;
 use queue::{Bucket, Queue};
 use registration::Registration;
 pub(crate) use rooms::Rooms;
+use watch::Watch;
 use who::Who;
 
 /// The time, given in so that nothing here reads a clock.
@@ -112,6 +114,7 @@ pub(crate) struct Client {
     urgent: Vec<Line>,
     people: People,
     who: Who,
+    watch: Box<Watch>,
     recent_bans: RecentBans,
     asks: Asks,
     pulse: Pulse,
@@ -159,6 +162,7 @@ impl Client {
             urgent,
             people: People::default(),
             who: Who::default(),
+            watch: Box::default(),
             recent_bans: RecentBans::default(),
             asks: Asks::default(),
             pulse: Pulse::new(now.at),
@@ -230,6 +234,9 @@ impl Client {
                 earlier(self.book.deadline());
                 earlier(self.who.deadline());
                 earlier(self.asks.deadline());
+                if self.questions.is_empty() {
+                    earlier(self.watch.deadline());
+                }
                 if !self.queue.is_empty() {
                     earlier(Some(self.pace.ready_at()));
                 } else if !self.questions.is_empty() {
@@ -257,6 +264,7 @@ impl Client {
         self.rooms_tick(now);
         if self.is_online() {
             self.who_tick(now);
+            self.watch_tick(now);
         }
     }
 

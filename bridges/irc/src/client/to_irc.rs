@@ -29,6 +29,8 @@ impl Client {
     pub(crate) fn command(&mut self, now: Now, command: Command) {
         match command {
             Command::Connect { .. } => self.tell_online(None),
+            Command::Watch { person } => self.watch(now, &person.person),
+            Command::Unwatch { person } => self.unwatch(&person.person),
             Command::Disconnect { .. } => {}
             Command::Join { room, key, .. } => self.join(now, room, key),
             Command::Leave { room, reason } => self.leave(room, reason.as_deref()),

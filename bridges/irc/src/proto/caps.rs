@@ -15,6 +15,7 @@ pub enum Cap {
     MultiPrefix,
     UserhostInNames,
     AwayNotify,
+    ExtendedMonitor,
     AccountNotify,
     AccountTag,
     ExtendedJoin,
@@ -29,12 +30,13 @@ pub enum Cap {
     Sasl,
 }
 
-const NAMES: [(Cap, &str); 17] = [
+const NAMES: [(Cap, &str); 18] = [
     (Cap::MessageTags, "message-tags"),
     (Cap::ServerTime, "server-time"),
     (Cap::MultiPrefix, "multi-prefix"),
     (Cap::UserhostInNames, "userhost-in-names"),
     (Cap::AwayNotify, "away-notify"),
+    (Cap::ExtendedMonitor, "extended-monitor"),
     (Cap::AccountNotify, "account-notify"),
     (Cap::AccountTag, "account-tag"),
     (Cap::ExtendedJoin, "extended-join"),

@@ -31,6 +31,8 @@ pub struct Isupport {
     pub modes: usize,
     /// The most channels in one JOIN.
     pub join_targets: Option<usize>,
+    /// How many people MONITOR takes; `None` where there is none.
+    pub monitor: Option<usize>,
     /// Whether WHO takes a choice of fields (WHOX).
     pub whox: bool,
 }
@@ -51,6 +53,7 @@ impl Default for Isupport {
             user_len: None,
             modes: 3,
             join_targets: None,
+            monitor: None,
             whox: false,
         }
     }
@@ -89,6 +92,9 @@ impl Isupport {
                     .find_map(|entry| entry.strip_prefix("JOIN:"))
                     .and_then(number);
             }
+            // Without a number there is no limit.
+            "MONITOR" => self.monitor = Some(number(value).unwrap_or(usize::MAX)),
+            "-MONITOR" => self.monitor = None,
             "WHOX" => self.whox = true,
             "-WHOX" => self.whox = false,
             _ => {}

@@ -11,13 +11,12 @@ use crate::context::Context;
 use crate::effect::{Effect, Effects, Mark, ReplayRequest};
 use crate::ns;
 use crate::payload;
-use crate::portal::presence::write_away;
 use crate::records::{
     JoinedRecord, LoadedPortal, MessageRecord, PortalId, PortalRecord, Position, Said, Write,
 };
 use crate::render;
 use crate::stanza::{Condition, Incoming, Problem};
-use crate::xml::{Stanza, Xml};
+use crate::xml::Xml;
 
 /// The most messages that are replayed before the server has confirmed them.
 const REPLAY_PAGE: u32 = 200;
@@ -286,45 +285,5 @@ impl Login {
                 out.send_marked(render::chat(&record, &chat.jid, &bare, when), mark);
             }
         }
-    }
-
-    /// Presence of the user for one person.
-    pub(super) fn person_presence(&mut self, person: &PersonId, stanza: &Incoming, out: &mut Effects) {
-        let jid = stanza.to.to_bare();
-        let answer = |ty: &str| {
-            Xml::stanza("presence", jid.as_str(), &self.bare)
-                .attr("type", ty)
-                .finish()
-        };
-        match stanza.ty() {
-            "" => {
-                self.available(stanza.resource(), jid.as_str().into(), out);
-                self.show_away(stanza, out);
-            }
-            // That one person is shown nothing any more does not end the session.
-            "unavailable" => self.unavailable(&stanza.resource(), jid.as_str(), out),
-            "subscribe" => {
-                out.send(answer("subscribed"));
-                out.send(self.presence_of(person, jid.as_str()));
-            }
-            "probe" => out.send(self.presence_of(person, jid.as_str())),
-            "unsubscribe" => out.send(answer("unsubscribed")),
-            _ => {}
-        }
-    }
-
-    /// What is known of a person: they are seen in a room, or not at all.
-    fn presence_of(&self, person: &PersonId, jid: &str) -> Stanza {
-        let on_server = |room: &&crate::portal::Room| room.room.server == person.server;
-        let mut rooms = self.rooms.values().filter(on_server);
-        let seen = rooms.find_map(|room| room.occupants.get(&person.person));
-        let mut xml = Xml::stanza("presence", jid, &self.bare);
-        match seen {
-            None => {
-                xml.attr("type", "unavailable");
-            }
-            Some(occupant) => write_away(&mut xml, occupant),
-        }
-        xml.finish()
     }
 }

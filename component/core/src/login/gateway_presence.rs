@@ -187,6 +187,7 @@ impl Login {
         if std::mem::take(&mut self.session) {
             out.push(Effect::CloseSession { reason: None });
         }
+        self.show_contacts(out);
         self.answer_gateway("unavailable", out);
     }
 

@@ -5,6 +5,7 @@
 mod archive;
 mod asking;
 mod chats;
+mod contacts;
 mod directory;
 mod gateway_presence;
 mod invitations;
@@ -39,6 +40,7 @@ use crate::options::Options;
 use crate::portal::Room;
 use crate::records::{LoadedLogin, LoginId, LoginRecord, OutboxRecord, Preferences, Write};
 use chats::Chat;
+use contacts::Contact;
 use gateway_presence::{Entry, Online};
 use lists::Lists;
 use register::Registrations;
@@ -73,6 +75,8 @@ pub struct Login {
     pub(crate) servers: HashMap<ServerId, Server>,
     pub(crate) rooms: HashMap<RoomId, Room>,
     chats: HashMap<PersonId, Chat>,
+    /// The people whose presence the user has subscribed to.
+    contacts: HashMap<PersonId, Contact>,
     pending: HashMap<TransactionId, Pending>,
     /// Messages that were not carried and whose senders may not know it yet.
     failed: HashMap<TransactionId, (OutboxRecord, Failure)>,
@@ -113,6 +117,7 @@ impl Login {
             servers: HashMap::new(),
             rooms: HashMap::new(),
             chats: HashMap::new(),
+            contacts: HashMap::new(),
             pending: HashMap::new(),
             failed: HashMap::new(),
             lists: Lists::default(),
@@ -150,6 +155,7 @@ impl Login {
                 }
             }
         }
+        self.restore_contacts(loaded.contacts);
         // What the network had not answered for may have arrived, or not: it is never sent again.
         for record in loaded.outbox {
             let reason = "The gateway was restarted before the network confirmed this message. It may not have arrived.";
@@ -210,6 +216,9 @@ impl Login {
             });
         }
         for command in again {
+            if let Command::Join { room, .. } = &command {
+                self.server(&room.server);
+            }
             self.submit(command, out);
         }
         if self.account.is_some() && self.preferences.stay_connected {
@@ -238,6 +247,7 @@ impl Login {
         }
         self.say_warnings(out);
         self.look_for_user(out);
+        self.show_contacts(out);
     }
 
     fn link_down(&mut self) {
@@ -248,6 +258,7 @@ impl Login {
         for chat in self.chats.values_mut() {
             chat.live = false;
         }
+        self.forget_shown_contacts();
     }
 
     fn confirmed(&mut self, marks: Vec<Mark>, out: &mut Effects) {
@@ -304,12 +315,14 @@ impl Login {
     }
 
     fn remote(&mut self, now: Timestamp, event: RemoteEvent, out: &mut Effects) {
+        let concerns = self.concerns(&event);
         match event {
             RemoteEvent::Server { server, event } => self.server_event(now, &server, event, out),
             RemoteEvent::Room { room, event } => self.room_event(now, &room, event, out),
             RemoteEvent::Person { person, event } => self.person_event(now, &person, event, out),
             RemoteEvent::Outcome { txn, outcome } => self.outcome(now, txn, outcome, out),
         }
+        self.show_concerned(concerns, out);
     }
 
     /// Hands a command to the network, opening the session first where that is needed.

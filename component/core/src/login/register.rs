@@ -346,6 +346,7 @@ impl Login {
         self.recorded = false;
         self.id = self.ctx.ids.login();
         out.send_opt(result);
+        self.drop_contacts(out);
         for ty in ["unsubscribe", "unsubscribed", "unavailable"] {
             out.send(
                 Xml::stanza("presence", &self.ctx.domain, &self.bare)

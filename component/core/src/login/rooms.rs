@@ -81,6 +81,8 @@ impl Login {
                     room.member_left(&self.ctx, &person.person, &how, reason.clone(), out);
                 }
             }
+            // Those who are watched are contacts, and that is all.
+            PersonEvent::Online { .. } | PersonEvent::Offline => {}
             PersonEvent::Away { text } => {
                 for room in self
                     .rooms

@@ -33,7 +33,7 @@ impl Login {
             Err(bad) => {
                 let problem = Problem::because(Condition::ItemNotFound, bad.reason);
                 match (stanza.kind, stanza.ty()) {
-                    (Kind::Presence, "subscribe") => {
+                    (Kind::Presence, "subscribe" | "probe") => {
                         let mut xml = Xml::stanza("presence", stanza.to.to_bare().as_str(), &self.bare);
                         out.send(xml.attr("type", "unsubscribed").finish());
                     }

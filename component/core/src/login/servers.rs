@@ -97,6 +97,7 @@ impl Login {
                     self.entry.begin_anew();
                     self.announce_login(out);
                 }
+                self.watch_all(id, out);
             }
             ServerEvent::Offline { reason, retry_in } => {
                 let server = self.server(id);
@@ -246,6 +247,7 @@ impl Login {
             self.session = false;
             out.push(Effect::CloseSession { reason: None });
         }
+        self.show_contacts(out);
     }
 
     /// Leaves a server with all its rooms, for good. Whether there was anything to leave.

@@ -84,7 +84,7 @@ impl Room {
         if *person == *self.me {
             xml.raw(&self.my_payload);
         } else {
-            write_away(&mut xml, occupant);
+            write_away(&mut xml, occupant.away.as_deref());
         }
         xml.start_ns("x", ns::MUC_USER).start("item");
         xml.attr("affiliation", occupant.affiliation().name())
@@ -265,8 +265,8 @@ impl Room {
 }
 
 /// Writes that somebody is away, and why, if they are.
-pub fn write_away(xml: &mut Xml, occupant: &Occupant) {
-    if let Some(words) = &occupant.away {
+pub fn write_away(xml: &mut Xml, away: Option<&str>) {
+    if let Some(words) = away {
         xml.leaf("show", "away");
         if !words.is_empty() {
             xml.leaf("status", words);

@@ -124,6 +124,7 @@ fn capabilities() -> Capabilities {
         room_passwords: Level::Full,
         away: Level::Full,
         raw: Level::Full,
+        watch: Level::Full,
         corrections: Level::Rejected,
         reactions: Level::Rejected,
         retractions: Level::Rejected,
@@ -320,5 +321,6 @@ pub(crate) fn registered() -> LoadedLogin {
         portals: Vec::new(),
         outbox: Vec::new(),
         warned: vec![],
+        contacts: Vec::new(),
     }
 }

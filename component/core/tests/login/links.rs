@@ -189,6 +189,7 @@ pub(crate) fn restarted(outbox: Vec<OutboxRecord>) -> LoadedLogin {
         portals: vec![portal],
         outbox,
         warned: vec![],
+        contacts: Vec::new(),
     }
 }
 

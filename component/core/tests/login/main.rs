@@ -1,6 +1,7 @@
 //! Logins as their users see them: transcripts of what goes in and what comes out.
 
 mod clock;
+mod contacts;
 mod desk;
 mod grace;
 mod links;

@@ -67,9 +67,13 @@ const OUTBOX: &str = "SELECT txn, kind, server, name, resource, addressed, clien
 
 const WARNED: &str = "SELECT server, words FROM warned WHERE login = $1 ORDER BY server";
 
+const CONTACTS: &str = "SELECT localpart FROM contact WHERE login = $1 ORDER BY localpart";
+
 /// For the test that looks at their plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[LOGIN, SUMMARIES, PORTALS, SETTINGS, JOINED, SHOWN, OUTBOX, WARNED];
+pub(super) const QUERIES: &[&str] = &[
+    LOGIN, SUMMARIES, PORTALS, SETTINGS, JOINED, SHOWN, OUTBOX, WARNED, CONTACTS,
+];
 
 pub(crate) async fn summaries(
     reader: &Reader,
@@ -148,12 +152,15 @@ pub(crate) async fn load(
     for row in reader.fetch(WARNED, &owner).await? {
         warned.push((ServerId(row.text(0)?), row.text(1)?));
     }
+    let rows = reader.fetch(CONTACTS, &owner).await?;
+    let contacts = rows.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?;
     Ok(Some(LoadedLogin {
         login,
         settings: set,
         portals,
         outbox,
         warned,
+        contacts,
     }))
 }
 

@@ -11,8 +11,9 @@ use super::contents::Contents;
 use super::intern::Interner;
 use super::segment::{Pending, Presence, Segment, Shown, highest_id};
 use super::statements::{
-    CURSORS, DIRECT_CURSORS, FORGOTTEN, FORGOTTEN_ERASED, JOINED, LEFT, LOGINS, MESSAGES, NOTES, OUTBOX,
-    PORTALS, PRUNED, PRUNED_ERASED, SETTINGS, SETTLED, SHOWN, SHOWN_CLEARED, UNSET, WARNED, WARNED_NO_MORE,
+    CONTACTS, CONTACTS_GONE, CURSORS, DIRECT_CURSORS, FORGOTTEN, FORGOTTEN_ERASED, JOINED, LEFT, LOGINS,
+    MESSAGES, NOTES, OUTBOX, PORTALS, PRUNED, PRUNED_ERASED, SETTINGS, SETTLED, SHOWN, SHOWN_CLEARED, UNSET,
+    WARNED, WARNED_NO_MORE,
 };
 use crate::db::{Load, Value};
 use crate::error::CommitError;
@@ -82,6 +83,7 @@ impl Plan {
     ) -> Result<(), CommitError> {
         self.logins(&segment, key)?;
         self.settings(&segment, key)?;
+        self.contacts(&segment.contacts);
         self.portals(&segment, key)?;
         self.messages(&segment.messages, interner)?;
         self.joined(&segment.joined);
@@ -137,6 +139,16 @@ impl Plan {
         }
         self.loads.extend([kept, gone]);
         Ok(())
+    }
+
+    fn contacts(&mut self, contacts: &HashMap<(LoginId, &Name), bool>) {
+        let mut kept = Load::new(&CONTACTS);
+        let mut gone = Load::new(&CONTACTS_GONE);
+        for (&(login, local), &is_kept) in contacts {
+            let load = if is_kept { &mut kept } else { &mut gone };
+            load.push([login.0.into(), local.into()]);
+        }
+        self.loads.extend([kept, gone]);
     }
 
     fn portals(&mut self, segment: &Segment<'_>, key: &SealingKey) -> Result<(), CommitError> {

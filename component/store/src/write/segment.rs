@@ -18,6 +18,8 @@ use viaduct_core::records::{
 pub(crate) struct Segment<'a> {
     pub(crate) logins: HashMap<LoginId, &'a LoginRecord>,
     pub(crate) settings: HashMap<(LoginId, &'a Scope), &'a SettingsRecord>,
+    /// Whether somebody is a contact from now on, or no longer.
+    pub(crate) contacts: HashMap<(LoginId, &'a Name), bool>,
     pub(crate) portals: HashMap<PortalId, &'a PortalRecord>,
     pub(crate) joined: HashMap<(PortalId, &'a Name), Presence<'a>>,
     pub(crate) shown: HashMap<PortalId, Shown<'a>>,
@@ -102,6 +104,12 @@ impl<'a> Segment<'a> {
             Write::ForgetLogin(login) => self.forgotten.push(*login),
             Write::Settings(record) => {
                 self.settings.insert((record.login, &record.scope), record);
+            }
+            Write::Contact { login, local } => {
+                self.contacts.insert((*login, local), true);
+            }
+            Write::ForgetContact { login, local } => {
+                self.contacts.insert((*login, local), false);
             }
             Write::Portal(portal) => {
                 self.portals.insert(portal.id, portal);

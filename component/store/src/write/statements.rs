@@ -17,6 +17,17 @@ pub(crate) const LOGINS: Bulk = Bulk {
            account = excluded.account, stay_connected = excluded.stay_connected",
 };
 
+pub(crate) const CONTACTS: Bulk = Bulk {
+    columns: &[("login", Int), ("localpart", Text)],
+    then: "INSERT INTO contact (login, localpart) SELECT login, localpart FROM r WHERE login IS NOT NULL \
+           ON CONFLICT (login, localpart) DO NOTHING",
+};
+
+pub(crate) const CONTACTS_GONE: Bulk = Bulk {
+    columns: &[("login", Int), ("localpart", Text)],
+    then: "DELETE FROM contact WHERE (login, localpart) IN (SELECT login, localpart FROM r)",
+};
+
 pub(crate) const PORTALS: Bulk = Bulk {
     columns: &[
         ("id", Int),

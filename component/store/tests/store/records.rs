@@ -106,6 +106,7 @@ on_both! {
         let of_server = set(Scope::Server(chan_id.server.clone()), Some(true), Settings::default());
         let reset = set(of_server.scope.clone(), None, Settings::default());
         let of_chan = set(Scope::Room(chan_id), None, network);
+        let contact = |local: &str| Write::Contact { login: LoginId(7), local: name(local) };
         commit(&store, vec![
             Write::Login(Box::new(record.clone())),
             Write::Settings(Box::new(usual.clone())),
@@ -123,6 +124,8 @@ on_both! {
             Write::ShownChange { portal: PortalId(11), seq: 3, data: data(&[3]) },
             Write::Outbox(Box::new(outbox(7, 21))),
             Write::Outbox(Box::new(outbox(7, 20))),
+            contact("bob%irc.test"),
+            contact("carol%irc.test"),
         ]).await;
         commit(&store, vec![Write::Settings(Box::new(reset))]).await;
         let warned = |of: &str, words: Option<&str>| Write::Warned {
@@ -132,6 +135,8 @@ on_both! {
         };
         commit(&store, vec![warned("b", Some("open")), warned("a", Some("open")), warned("c", None)]).await;
         commit(&store, vec![warned("b", Some("open, still")), warned("a", None), warned("c", Some("open"))]).await;
+        let gone = Write::ForgetContact { login: LoginId(7), local: name("carol%irc.test") };
+        commit(&store, vec![contact("alice%irc.test"), contact("bob%irc.test"), gone]).await;
         let first = message(11, 1);
         let second = with_remote(message(11, 2), "remote-2");
         commit(&store, messages([first.clone(), second.clone()])).await;
@@ -162,6 +167,7 @@ on_both! {
             ],
             outbox: vec![outbox(7, 20), outbox(7, 21)],
             warned: vec![(server("b"), name("open, still")), (server("c"), name("open"))],
+            contacts: vec![name("alice%irc.test"), name("bob%irc.test")],
         };
         let gateway = name(GATEWAY);
         assert_eq!(store.load_login(&gateway, &me).await.expect("readable"), Some(expected.clone()));

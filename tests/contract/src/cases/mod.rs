@@ -109,6 +109,7 @@ cases! {
         room_passwords
         away
         raw
+        watch
         guests
         resubmit
         what_has_no_command;

@@ -41,6 +41,7 @@ const LIES: &[Lie] = &[
     }),
     ("declared::away", |declared| declared.away = Level::Rejected),
     ("declared::raw", |declared| declared.raw = Level::Full),
+    ("declared::watch", |declared| declared.watch = Level::Rejected),
     ("declared::guests", |declared| declared.guests = false),
     ("declared::resubmit", |declared| declared.resubmit = false),
     ("limits::the_longest_message", |declared| {

@@ -26,7 +26,7 @@ async fn log_in(t: &Ctx, client: &Client, nick: &str) -> Result<()> {
 }
 
 /// Adds somebody to the contact list; gives the presence that follows the agreement.
-async fn add(client: &Client, person: &str) -> Result<Element> {
+pub(crate) async fn add(client: &Client, person: &str) -> Result<Element> {
     client.roster().await?;
     send_presence(client, person, "subscribe").await?;
     client.expect_presence(person, "subscribed").await?;
@@ -52,11 +52,14 @@ async fn contacts_show_what_is_known_of_them(t: Ctx) -> Result<()> {
         "alice is seen in a room: {}",
         presence.xml()
     );
-    // IRC says nothing of people with whom no channel is shared: one fixed state.
+    // People with whom no channel is shared are asked about.
     let presence = add(&phone, &elsewhere).await?;
+    ensure!(presence.kind().is_empty(), "carol is there: {}", presence.xml());
+    let nowhere = t.person(&t.nick("nobody"));
+    let presence = add(&phone, &nowhere).await?;
     ensure!(
         presence.kind() == "unavailable",
-        "carol is not seen: {}",
+        "nobody is there: {}",
         presence.xml()
     );
 
@@ -69,7 +72,8 @@ async fn contacts_show_what_is_known_of_them(t: Ctx) -> Result<()> {
         "from the bare JID: {}",
         presence.xml()
     );
-    laptop.expect_presence(&elsewhere, "unavailable").await?;
+    laptop.expect_presence(&elsewhere, "").await?;
+    laptop.expect_presence(&nowhere, "unavailable").await?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@ mod chats_limits;
 mod commands;
 mod commands_steps;
 mod commands_support;
+mod contacts;
 mod discovery;
 mod discovery_typed;
 mod faults;
@@ -76,6 +77,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     chats_limits::CASES,
     commands::CASES,
     commands_steps::CASES,
+    contacts::CASES,
     discovery::CASES,
     discovery_typed::CASES,
     login::CASES,

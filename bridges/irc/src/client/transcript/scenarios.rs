@@ -68,6 +68,8 @@ scenarios! {
     sts_unverified
     utf8_only
     webirc
+    watch_ison
+    watch_monitor
     who_is_away
     who_is_away_once
 }

@@ -73,6 +73,8 @@ fn person_event(event: &PersonEvent) -> String {
         PersonEvent::Message(message) => said(message),
         PersonEvent::Renamed { to, nick } => format!("is now {to} ({nick})"),
         PersonEvent::Gone { reason } => format!("gone: {}", reason.as_deref().unwrap_or("")),
+        PersonEvent::Online { nick } => format!("online as {nick}"),
+        PersonEvent::Offline => "offline".to_owned(),
         PersonEvent::Away { text: Some(text) } if text.is_empty() => "away".to_owned(),
         PersonEvent::Away { text: Some(text) } => format!("away: {text}"),
         PersonEvent::Away { text: None } => "back".to_owned(),

@@ -7,7 +7,8 @@ use viaduct_bridge::{
 
 /// `join #c [key]`, `leave #c [words]`, `say 1 #c words`, `me 1 #c words`, `notice 1 #c words`, `topic 1 #c words`,
 /// `nick 1 new`, `rank 1 #c bob +ov-h`, `kick 1 #c bob [words]`, `ban 1 #c bob [words]`, `unban 1 #c bob`,
-/// `away [words]`, `connect`, `list 1 .`, `invite 1 #c bob`. In words, `\n` ends a line.
+/// `away [words]`, `connect`, `list 1 .`, `invite 1 #c bob`, `watch bob`, `unwatch bob`. In words,
+/// `\n` ends a line.
 pub(super) fn command(text: &str) -> Command {
     let text = text.replace("\\n", "\n");
     let mut words = text.splitn(2, ' ');
@@ -20,6 +21,18 @@ pub(super) fn command(text: &str) -> Command {
         room: Name::from(name),
     };
     let some = |words: &str| (!words.is_empty()).then(|| Name::from(words));
+    let person = |name: &str| PersonId {
+        server: ServerId(Name::from("irc.test")),
+        person: Name::from(name),
+    };
+    if matches!(verb, "watch" | "unwatch") {
+        let person = person(rest);
+        return if verb == "watch" {
+            Command::Watch { person }
+        } else {
+            Command::Unwatch { person }
+        };
+    }
     if matches!(verb, "join" | "leave" | "away" | "connect") {
         let (name, more) = rest.split_once(' ').unwrap_or((rest, ""));
         return match verb {
