@@ -299,7 +299,7 @@ impl Login {
         let jid = self.ctx.jid(&Address::Room(id.clone()));
         let mut xml = Xml::stanza("message", &jid, &self.bare);
         xml.attr("id", &self.ctx.token());
-        xml.leaf("body", &format!("{by} invites you to {}.", id.room));
+        xml.leaf("body", &format!("{} invites you to {}.", id.room));
         let inside = self.rooms.get(id).filter(|room| !room.joined.is_empty());
         let inviter = match inside {
             Some(room) => room.occupant_jid(by),

@@ -189,7 +189,7 @@ impl Login {
             let text = format!("There is no '{nick}' in this room.");
             return out.send_opt(stanza.error(&Problem::because(Condition::ItemNotFound, text)));
         };
-        let name = occupant.nick.to_string();
+        let name = names::resource(&occupant.nick).into_owned();
         self.disco_or(now, stanza, || person_info(&name), out);
     }
 }

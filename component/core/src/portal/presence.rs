@@ -85,6 +85,9 @@ impl Room {
             xml.raw(&self.my_payload);
         } else {
             write_away(&mut xml, occupant.away.as_deref());
+            if let Some(name) = names::true_name(&occupant.nick) {
+                xml.start_ns("nick", ns::NICK).text(name).end();
+            }
         }
         xml.start_ns("x", ns::MUC_USER).start("item");
         xml.attr("affiliation", occupant.affiliation().name())
