@@ -45,7 +45,8 @@ pub enum RemoteEvent {
 pub enum ServerEvent {
     /// An attempt begins.
     Connecting,
-    /// The user is logged in.
+    /// The user is logged in. Told again when what the network knows of names has changed, so that
+    /// [`Bridge::parse`](crate::Bridge::parse) reads some localparts in another way than before.
     Online {
         /// The nickname that the user has there, as the server writes it.
         nick: Name,

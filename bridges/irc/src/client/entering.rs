@@ -26,6 +26,10 @@ impl Client {
     /// The user wants to enter a room.
     pub(super) fn join(&mut self, now: Now, id: RoomId, key: Option<Secret>) {
         let folded = self.fold(&id.room);
+        let id = RoomId {
+            room: folded.clone(),
+            ..id
+        };
         self.rooms.unwanted.retain(|name| *name != folded);
         let room = self
             .rooms

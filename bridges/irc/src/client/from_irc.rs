@@ -73,6 +73,8 @@ impl Client {
                         self.watch.rekey(self.isupport.casemapping);
                         self.people.clear();
                         self.me = self.fold(&self.nick);
+                        // Whoever keeps names has to fold them anew as well.
+                        self.tell_online(None);
                     }
                 }
             }

@@ -118,12 +118,18 @@ impl Rooms {
         rooms.into_iter().flatten().filter_map(Room::snapshot)
     }
 
-    /// Names are folded anew: what is the same room now is one.
+    /// Names are folded anew: what is the same room now is one, and is called by that name.
     pub(super) fn rekey(&mut self, fold: Casemapping) {
-        self.all = std::mem::take(&mut self.all)
-            .into_values()
-            .map(|room| (fold.fold_name(room.name()), room))
-            .collect();
+        for (_, mut room) in std::mem::take(&mut self.all) {
+            let folded = fold.fold_name(room.name());
+            room.id.room = folded.clone();
+            if let Some(other) = self.all.remove(&folded) {
+                room.awaited |= other.awaited;
+                room.lost |= other.lost;
+                room.key = room.key.or(other.key);
+            }
+            self.all.insert(folded, room);
+        }
     }
 
     /// When something about a room is due.

@@ -59,7 +59,15 @@ impl Chat {
         }
     }
 
-    pub(super) fn restore(ctx: &Context, person: PersonId, loaded: LoadedPortal) -> Self {
+    /// The address by which the user speaks to the person, as long as nothing was said: that one it keeps.
+    fn addressed(&mut self, ctx: &Context, local: &str) {
+        if !self.recorded && *self.local != *local {
+            self.local = local.into();
+            self.jid = format!("{local}@{}", ctx.domain).into();
+        }
+    }
+
+    pub(super) fn restore(ctx: &Context, person: &PersonId, loaded: LoadedPortal) -> Self {
         let cursor = loaded.joined.first().map_or(loaded.last, |joined| joined.cursor);
         Self {
             id: loaded.portal.id,
@@ -68,8 +76,20 @@ impl Chat {
             cursor,
             live: false,
             recorded: true,
-            ..Self::new(ctx, &person)
+            jid: format!("{}@{}", loaded.portal.local, ctx.domain).into(),
+            local: loaded.portal.local,
+            ..Self::new(ctx, person)
         }
+    }
+
+    /// The localpart of the puppet, as it was first seen.
+    pub(super) fn local(&self) -> &Name {
+        &self.local
+    }
+
+    /// Whether it is on record.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.recorded
     }
 
     /// Sends what was not confirmed, after the link was lost.
@@ -173,6 +193,9 @@ impl Login {
             return;
         };
         self.address_chat(person, None);
+        if let (Some(node), ctx) = (stanza.to.node(), self.ctx.clone()) {
+            self.chat(person).addressed(&ctx, node.as_str());
+        }
         self.say_to(Recipient::Person(person.clone()), &body, stanza, out);
     }
 

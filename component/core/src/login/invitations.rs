@@ -13,6 +13,7 @@ use viaduct_bridge::{
 use super::Login;
 use super::outcomes::{Pending, Request};
 use crate::effect::Effects;
+use crate::names;
 use crate::ns;
 use crate::portal::occupants::Affiliation;
 use crate::portal::{Place, Room};
@@ -296,10 +297,14 @@ impl Login {
 
     /// Somebody of the network invites the user. One stanza says it in both ways: clients know one or the other.
     pub(super) fn invited(&self, id: &RoomId, by: &Name, person: &Name, out: &mut Effects) {
-        let jid = self.ctx.jid(&Address::Room(id.clone()));
+        let known = self.rooms.get(id).map(|room| room.jid.clone());
+        let jid = known.unwrap_or_else(|| self.ctx.jid(&Address::Room(id.clone())));
         let mut xml = Xml::stanza("message", &jid, &self.bare);
         xml.attr("id", &self.ctx.token());
-        xml.leaf("body", &format!("{} invites you to {}.", id.room));
+        xml.leaf(
+            "body",
+            &format!("{} invites you to {}.", names::resource(by), id.room),
+        );
         let inside = self.rooms.get(id).filter(|room| !room.joined.is_empty());
         let inviter = match inside {
             Some(room) => room.occupant_jid(by),

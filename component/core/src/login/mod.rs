@@ -23,6 +23,7 @@ mod search;
 mod servers;
 mod service;
 mod settings;
+mod spelling;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -145,13 +146,19 @@ impl Login {
         for portal in loaded.portals {
             match portal.portal.with.clone() {
                 Recipient::Room(id) => {
-                    let mut room = Room::restore(&self.ctx, &self.bare, id.clone(), portal);
-                    room.chosen = self.chosen_in(&id);
-                    self.rooms.insert(id, room);
+                    let id = self.room_now(&portal.portal.local, id);
+                    let mut room = Room::restore(&self.ctx, &self.bare, id, portal);
+                    room.chosen = self.chosen_in(&room.room);
+                    // Of two spellings that turned out to be one room, the one that somebody is in goes on.
+                    let other = self.rooms.get(&room.room);
+                    if other.is_none_or(|other| other.is_unused() && !room.is_unused()) {
+                        self.rooms.insert(room.room.clone(), room);
+                    }
                 }
                 Recipient::Person(person) => {
-                    self.chats
-                        .insert(person.clone(), Chat::restore(&self.ctx, person, portal));
+                    let person = self.person_now(&portal.portal.local, person);
+                    let chat = Chat::restore(&self.ctx, &person, portal);
+                    self.chats.entry(person).or_insert(chat);
                 }
             }
         }

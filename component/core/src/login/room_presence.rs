@@ -121,10 +121,11 @@ impl Login {
         let ctx = self.ctx.clone();
         let login = self.id;
         let chosen = self.chosen_in(id);
+        let local = stanza.to.node().map_or("", |node| node.as_str());
         let room = self
             .rooms
             .entry(id.clone())
-            .or_insert_with(|| Room::new(&ctx, login, id.clone(), wish.clone()));
+            .or_insert_with(|| Room::new(&ctx, login, id.clone(), local.into(), wish.clone()));
         room.chosen = chosen;
         let waiting = Waiting {
             resource: stanza.resource(),

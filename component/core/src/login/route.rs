@@ -15,6 +15,7 @@ impl Login {
             Some(local) => self.ctx.bridge.parse(local.as_str()),
         };
         match address {
+            Ok(Address::Room(room)) if self.is_elsewhere(&room, stanza) => self.redirect(&room, stanza, out),
             Ok(Address::Room(room)) => match stanza.kind {
                 Kind::Presence => self.room_presence(now, &room, stanza, out),
                 Kind::Message => self.room_message(&room, stanza, out),

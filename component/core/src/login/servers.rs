@@ -84,6 +84,7 @@ impl Login {
                 }
             }
             ServerEvent::Online { nick, me: _, warning } => {
+                self.respell(id, out);
                 let server = self.server(id);
                 server.link = Link::Online { nick, since: now };
                 if std::mem::take(&mut server.told_lost) {

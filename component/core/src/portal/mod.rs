@@ -18,7 +18,7 @@ pub mod subject;
 
 use std::collections::VecDeque;
 
-use viaduct_bridge::{Address, Name, Recipient, RoomFlags, RoomId, Secret, Timestamp, Topic};
+use viaduct_bridge::{Name, Recipient, RoomFlags, RoomId, Secret, Timestamp, Topic};
 
 use crate::context::Context;
 use crate::effect::Effects;
@@ -127,11 +127,9 @@ pub struct Room {
 }
 
 impl Room {
-    /// A room that nobody has entered yet.
+    /// A room that nobody has entered yet, under the localpart by which somebody asks for it: that one it keeps.
     #[must_use]
-    pub fn new(ctx: &Context, login: LoginId, room: RoomId, wish: Name) -> Self {
-        let address = Address::Room(room.clone());
-        let local: Name = ctx.bridge.localpart(&address).unwrap_or_default().into();
+    pub fn new(ctx: &Context, login: LoginId, room: RoomId, local: Name, wish: Name) -> Self {
         Self {
             id: ctx.ids.portal(),
             login,
@@ -190,7 +188,7 @@ impl Room {
             last_at: loaded.last_at,
             recorded: true,
             kept: record.kept,
-            ..Self::new(ctx, record.login, room, record.nick)
+            ..Self::new(ctx, record.login, room, "".into(), record.nick)
         }
     }
 

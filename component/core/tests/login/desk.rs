@@ -2,6 +2,7 @@
 //! counted.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use viaduct_bridge::{
@@ -26,7 +27,11 @@ pub(crate) const NOW: Timestamp = Timestamp(1_000_000_000_000_000);
 pub(crate) const GRACE: Duration = Duration::from_secs(77);
 
 /// A network with `name%server` addresses that does nothing by itself.
-struct TestBridge(Capabilities);
+struct TestBridge {
+    capabilities: Capabilities,
+    /// Whether square brackets are curly ones, as a server may say after a while.
+    folds: Arc<AtomicBool>,
+}
 
 struct NoEntropy;
 
@@ -44,13 +49,19 @@ impl Bridge for TestBridge {
         "Test".into()
     }
     fn capabilities(&self) -> &Capabilities {
-        &self.0
+        &self.capabilities
     }
     fn parse(&self, localpart: &str) -> Result<Address, BadAddress> {
         let Some((name, server)) = localpart.rsplit_once('%') else {
             return Ok(Address::Server(ServerId(localpart.into())));
         };
         let server = ServerId(server.into());
+        let folded = name.replace('[', "{").replace(']', "}");
+        let name = if self.folds.load(Ordering::Relaxed) {
+            folded.as_str()
+        } else {
+            name
+        };
         Ok(if name.starts_with('#') {
             Address::Room(RoomId {
                 server,
@@ -142,6 +153,7 @@ pub(crate) struct Desk {
     pub(crate) marks: Vec<Mark>,
     /// What the clock says, here and on the network.
     pub(crate) now: Timestamp,
+    folds: Arc<AtomicBool>,
 }
 
 impl Desk {
@@ -152,9 +164,13 @@ impl Desk {
     /// A desk in a gateway that is not as usual.
     pub(crate) fn with(loaded: Option<LoadedLogin>, change: impl FnOnce(&mut Context)) -> Self {
         let jid = |text: &str| jid::BareJid::new(text).expect("a JID in the test");
+        let folds = Arc::new(AtomicBool::new(false));
         let mut ctx = Context {
             domain: "gw.example".into(),
-            bridge: Arc::new(TestBridge(capabilities())),
+            bridge: Arc::new(TestBridge {
+                capabilities: capabilities(),
+                folds: Arc::clone(&folds),
+            }),
             access: Access::new(vec![jid("example")], vec![]),
             registration: Registration::Optional,
             allow_unregister: true,
@@ -171,7 +187,13 @@ impl Desk {
             login: Login::new(Arc::new(ctx), jid("me@example"), loaded),
             marks: Vec::new(),
             now: NOW,
+            folds,
         }
+    }
+
+    /// From now on square brackets are curly ones.
+    pub(crate) fn fold_brackets(&self) {
+        self.folds.store(true, Ordering::Relaxed);
     }
 
     /// A desk whose login has started and whose link is up.

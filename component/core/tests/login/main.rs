@@ -8,4 +8,5 @@ mod links;
 mod loops;
 mod registration;
 mod settings;
+mod spelling;
 mod warnings;

@@ -60,6 +60,7 @@ mod registration_support;
 mod restart;
 mod room_disco;
 mod settings;
+mod spelling;
 mod stage;
 mod subject;
 mod subscription;
@@ -106,6 +107,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     private::CASES,
     room_disco::CASES,
     settings::CASES,
+    spelling::CASES,
     subject::CASES,
     worlds::CASES,
     faults_disk::CASES,

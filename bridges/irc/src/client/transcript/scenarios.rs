@@ -47,6 +47,7 @@ scenarios! {
     fence
     fence_errors
     flood
+    folded_names
     forward
     invitations
     labels
