@@ -113,6 +113,15 @@ impl ShownField {
         }
     }
 
+    /// Several JIDs.
+    pub fn jids(var: impl Into<String>, label: impl Into<String>, jids: Vec<String>) -> Self {
+        Self {
+            ty: "jid-multi",
+            values: jids,
+            ..Self::text(var, label, "")
+        }
+    }
+
     /// One of several.
     pub fn list(var: impl Into<String>, label: impl Into<String>, options: Vec<(String, String)>) -> Self {
         Self {

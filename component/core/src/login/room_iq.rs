@@ -106,6 +106,11 @@ impl Login {
                 ),
             ]);
         }
+        // What no network tells (a language, logs, a picture) is not made up; nor are owners who are not known.
+        let owners = room.map(|room| room.owners(&self.ctx)).unwrap_or_default();
+        if !owners.is_empty() {
+            fields.push(ShownField::jids("muc#roominfo_contactjid", "Owners", owners));
+        }
         let form = Shown {
             form_type: Some(ns::MUC_ROOMINFO),
             fields,

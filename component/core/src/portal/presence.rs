@@ -31,6 +31,9 @@ pub mod status {
     pub const TECHNICAL: &str = "333";
 }
 
+/// The most owners of a room that are told of.
+const MOST_OWNERS: usize = 20;
+
 /// What an unavailable presence says besides who is gone.
 #[derive(Clone, Debug, Default)]
 pub struct Parting {
@@ -58,6 +61,21 @@ impl Room {
             server: self.room.server.clone(),
             person: person.into(),
         }))
+    }
+
+    /// The JIDs of those who own the room, as far as they are in it: whom to turn to (XEP-0045 §15.5).
+    #[must_use]
+    pub fn owners(&self, ctx: &Context) -> Vec<String> {
+        let is_owner = |occupant: &Occupant| occupant.affiliation() == Affiliation::Owner;
+        let mut owners: Vec<String> = self
+            .occupants
+            .iter()
+            .filter(|(person, occupant)| is_owner(occupant) && **person != self.me)
+            .map(|(person, _)| self.puppet_jid(ctx, person).to_string())
+            .collect();
+        owners.sort_unstable();
+        owners.truncate(MOST_OWNERS);
+        owners
     }
 
     /// The JID behind an occupant as one of the user's clients is told: its own for the user, the puppet's for
