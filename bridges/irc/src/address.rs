@@ -14,8 +14,9 @@ use crate::proto::casemap::Casemapping;
 
 /// The first characters of channel names (RFC 2811 §2.1), where a server has not said otherwise.
 const CHANTYPES: [char; 4] = ['#', '&', '+', '!'];
-/// More than any server permits; a JID must hold it beside the server's name.
-const MAX_NAME: usize = 300;
+/// More than any server permits; a localpart (1023 bytes) must hold it beside the server's name with each of its bytes
+/// escaped.
+const MAX_NAME: usize = 250;
 
 /// The addresses of one gateway.
 #[derive(Clone, Debug)]

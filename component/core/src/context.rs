@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 use viaduct_bridge::{Address, Bridge, Name, Timestamp, TransactionId};
 
 use crate::access::{Access, Registration};
-use crate::ns;
 use crate::records::{LoginId, PortalId};
 use crate::xml::Stanza;
+use crate::{names, ns};
 
 /// One gateway: a component domain and the network behind it.
 pub struct Context {
@@ -41,10 +41,14 @@ pub struct Context {
 }
 
 impl Context {
-    /// The JID of an address of the network.
+    /// The JID of an address of the network. A name that is too long for a localpart gets one that is its own and
+    /// leads nowhere: a stanza from an impossible JID could end the stream to the server.
     #[must_use]
     pub fn jid(&self, address: &Address) -> Name {
         match self.bridge.localpart(address) {
+            Some(local) if local.len() > names::MAX_PART => {
+                format!("{}@{}", names::shortened(&local), self.domain).into()
+            }
             Some(local) => format!("{local}@{}", self.domain).into(),
             None => self.domain.clone(),
         }

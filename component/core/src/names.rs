@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use jid::ResourcePart;
 use sha2::{Digest, Sha256};
 
-/// The most bytes of a resource (RFC 7622 §3.4).
-const MAX_RESOURCE: usize = 1023;
+/// The most bytes of a localpart or a resource (RFC 7622 §3.3.1, §3.4.1).
+pub(crate) const MAX_PART: usize = 1023;
 /// The most characters that a substitute keeps of a nickname.
 const MOST_KEPT: usize = 64;
 /// What stands between that and the mark of a substitute.
@@ -28,7 +28,7 @@ const LONGEST_TOLD: usize = 256;
 /// called just that.
 #[must_use]
 pub fn resource(nick: &str) -> Cow<'_, str> {
-    if nick.len() <= MAX_RESOURCE && is_its_own(nick) {
+    if nick.len() <= MAX_PART && is_its_own(nick) {
         return Cow::Borrowed(nick);
     }
     let kept: String = nick
@@ -54,6 +54,13 @@ pub fn resource(nick: &str) -> Cow<'_, str> {
 pub fn true_name(nick: &str) -> Option<&str> {
     let told = nick.len() <= LONGEST_TOLD && !nick.trim().is_empty() && !may_deceive(nick);
     (told && !is_its_own(nick)).then_some(nick)
+}
+
+/// What stands for a localpart that is too long: its beginning, and a mark that depends on the whole of it.
+#[must_use]
+pub(crate) fn shortened(local: &str) -> String {
+    let kept: String = local.chars().take(MOST_KEPT).filter(char::is_ascii).collect();
+    format!("{kept}~{}", mark(local))
 }
 
 fn is_its_own(text: &str) -> bool {
@@ -154,7 +161,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{resource, true_name};
+    use super::{MAX_PART, resource, shortened, true_name};
 
     #[test]
     fn ordinary_nicks_are_kept() {
@@ -223,6 +230,14 @@ mod tests {
         let taken = resource("Bob🥳").into_owned();
         assert_ne!(resource(&taken), taken);
         assert_eq!(true_name(&taken), None);
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_localpart_is_shortened() {
+        let long = |last: char| format!("{}{last}", r"\c3\89".repeat(200));
+        let (one, other) = (shortened(&long('a')), shortened(&long('b')));
+        assert!(one != other && one.len() < MAX_PART, "{one}");
+        assert!(jid::NodePart::new(&one).is_ok_and(|prepared| prepared.as_str() == one));
     }
 
     #[test]
