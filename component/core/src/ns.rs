@@ -52,6 +52,10 @@ pub const MAM: &str = "urn:xmpp:mam:2";
 pub const MAM_EXTENDED: &str = "urn:xmpp:mam:2#extended";
 /// XEP-0059.
 pub const RSM: &str = "http://jabber.org/protocol/rsm";
+/// XEP-0054.
+pub const VCARD: &str = "vcard-temp";
+/// XEP-0012.
+pub const LAST: &str = "jabber:iq:last";
 /// XEP-0055.
 pub const SEARCH: &str = "jabber:iq:search";
 /// XEP-0297.

@@ -7,7 +7,7 @@ use crate::proto::message::Message;
 
 use super::book::PartId;
 use super::pending::{Pending, What};
-use super::{Client, Now, Phase, is_sane, refusal};
+use super::{Client, Now, Phase, is_sane, refusal, whois};
 
 /// The most batches that may be open.
 const MOST_BATCHES: usize = 16;
@@ -79,12 +79,14 @@ impl Client {
                 let person = self.fold(message.param(1));
                 let text = format::to_text(message.last()).plain;
                 self.is_away(person, Some(text));
+                self.on_whois(now, code, message);
             }
             324 | 331 | 332 | 333 | 353 | 366 => {
                 self.on_description(now, code, message);
             }
             322 => self.on_listed(now, message),
             323 => self.on_list_end(),
+            code if whois::is_of_whois(code) => self.on_whois(now, code, message),
             341 => self.on_inviting(message),
             367 => self.on_ban_listed(message),
             368 => self.on_ban_list_end(message),
@@ -99,10 +101,10 @@ impl Client {
         if self.rooms_first(code) && self.room_refused(now, code, message) {
             return;
         }
-        if self.question_refused(code, message) {
+        let about = self.label.or_else(|| self.refused_command(code, message));
+        if self.question_refused(code, message, about) {
             return;
         }
-        let about = self.label.or_else(|| self.refused_command(code, message));
         if let Some(part) = about {
             let invites = self.book.get_mut(part.0).is_some_and(|p| p.what == What::Invite);
             // To say something to nobody fails as to somebody who is away; to invite nobody is a mistake.

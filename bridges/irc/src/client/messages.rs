@@ -42,7 +42,9 @@ impl Client {
         let kind = match (Ctcp::parse(text), notice) {
             (Some(ctcp), _) if ctcp.is_action() => MessageKind::Emote,
             (Some(ctcp), notice) => {
-                if !notice && self.is_me(target) && !self.is_me(source.nick) {
+                if notice {
+                    self.on_ctcp_answer(now, source.nick, ctcp);
+                } else if self.is_me(target) && !self.is_me(source.nick) {
                     self.answer_ctcp(now, source, ctcp);
                 }
                 return;

@@ -27,6 +27,7 @@ mod snapshot;
 pub(crate) mod to_irc;
 #[cfg(test)]
 mod transcript;
+mod whois;
 
 use std::time::{Duration, Instant};
 

@@ -303,10 +303,16 @@ impl Client {
         }
         while out.len() < MOST_BYTES
             && self.queue.is_empty()
-            && let Some(Queued::Line(question)) = self.questions.front_mut()
+            && !self.questions.is_empty()
             && self.pace.take_spare(now.at)
         {
-            question.write(out);
+            match self.questions.front_mut() {
+                Some(Queued::Line(question)) => question.write(out),
+                Some(Queued::Ask { txn, line }) if self.asks.write(*txn, now.at, self.book.next()) => {
+                    line.write(out);
+                }
+                _ => {}
+            }
             self.questions.pop();
         }
     }
@@ -332,6 +338,8 @@ impl Client {
                     *rest = names;
                 }
             }
+            // Questions have a queue of their own.
+            Some(Queued::Ask { .. }) => self.queue.pop(),
             None => {}
         }
     }

@@ -5,6 +5,7 @@
 pub mod caps;
 pub mod casemap;
 pub mod charset;
+pub mod clock;
 pub mod ctcp;
 pub mod format;
 pub mod isupport;

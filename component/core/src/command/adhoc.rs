@@ -262,15 +262,20 @@ impl Login {
         result: Result<(), &Problem>,
         out: &mut Effects,
     ) {
-        let Some(session) = self.desk.end(id) else { return };
         let reply = match result {
             Ok(()) => Reply::Done("You are registered.".into()),
             Err(problem) => Reply::Failed(problem.text.clone().unwrap_or_default()),
         };
+        self.command_done(id, &reply, out);
+    }
+
+    /// What a command had to wait for has come.
+    pub(super) fn command_done(&mut self, id: &str, reply: &Reply, out: &mut Effects) {
+        let Some(session) = self.desk.end(id) else { return };
         let mut xml = Xml::stanza("iq", &self.ctx.domain, &session.owner);
         xml.attr("type", "result")
             .attr("id", session.waiting.as_deref().unwrap_or_default());
-        out.send(write_command(xml, session.node, id, &Answer::Completed(&reply)));
+        out.send(write_command(xml, session.node, id, &Answer::Completed(reply)));
     }
 }
 

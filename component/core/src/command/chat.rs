@@ -88,11 +88,7 @@ impl Login {
             now,
             out,
         };
-        match (command.run)(self, run) {
-            Reply::Done(text) | Reply::Failed(text) => text,
-            Reply::Result(form) => result_text(&form),
-            Reply::Later => String::new(),
-        }
+        text_of(&(command.run)(self, run))
     }
 
     fn help(&self) -> String {
@@ -153,6 +149,15 @@ fn explain(command: &Definition, stages: &[Shown]) -> String {
         }
     }
     text
+}
+
+/// A reply as a message; empty if there is nothing to say yet.
+pub(super) fn text_of(reply: &Reply) -> String {
+    match reply {
+        Reply::Done(text) | Reply::Failed(text) => text.clone(),
+        Reply::Result(form) => result_text(form),
+        Reply::Later => String::new(),
+    }
 }
 
 fn result_text(form: &Shown) -> String {

@@ -4,6 +4,7 @@
 mod adhoc;
 mod chat;
 mod user;
+mod whois;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;

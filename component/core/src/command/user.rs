@@ -7,7 +7,7 @@ use crate::forms::{Shown, ShownField};
 use crate::login::{Link, Login, shown_form};
 
 /// All of them.
-pub(super) static ALL: [Definition; 7] = [
+pub(super) static ALL: [Definition; 8] = [
     Definition {
         node: "register",
         title: "Register or change your registration",
@@ -52,6 +52,7 @@ pub(super) static ALL: [Definition; 7] = [
         form: leave_form,
         run: leave,
     },
+    super::whois::WHOIS,
     Definition {
         node: "unregister",
         title: "Unregister",

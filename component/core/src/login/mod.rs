@@ -12,6 +12,7 @@ mod listing;
 mod lists;
 mod messages;
 mod outcomes;
+mod people;
 mod register;
 mod room_iq;
 mod room_presence;
@@ -39,9 +40,11 @@ use chats::Chat;
 use gateway_presence::{Entry, Online};
 use lists::Lists;
 use outcomes::Pending;
+use people::Profiles;
 use register::Registrations;
 use servers::Server;
 
+pub(crate) use people::describe;
 pub(crate) use register::{Asker, shown as shown_form};
 pub(crate) use servers::Link;
 
@@ -72,6 +75,7 @@ pub struct Login {
     failed: HashMap<TransactionId, (OutboxRecord, Failure)>,
     /// The rooms of servers, as they were told lately.
     lists: Lists,
+    profiles: Profiles,
     registrations: Registrations,
     pub(crate) desk: CommandDesk,
     /// Whether the user's clients told the network that the user is away.
@@ -103,6 +107,7 @@ impl Login {
             pending: HashMap::new(),
             failed: HashMap::new(),
             lists: Lists::default(),
+            profiles: Profiles::default(),
             registrations: Registrations::default(),
             desk: CommandDesk::default(),
             away: None,

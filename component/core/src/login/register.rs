@@ -272,6 +272,7 @@ impl Login {
             out.push(Effect::CloseSession { reason: None });
             self.servers.clear();
             self.lists.clear();
+            self.profiles.clear();
             self.rejoin_all(out);
         }
         self.entry.begin_anew();
@@ -312,7 +313,7 @@ impl Login {
             out.push(Effect::CloseSession { reason: None });
         }
         for pending in std::mem::take(&mut self.pending).into_values() {
-            self.refuse_pending(&pending, out);
+            self.refuse_pending(pending, out);
         }
         for room in self.rooms.values_mut() {
             room.expel(&self.ctx, &["321"], Some("You have unregistered."), out);
@@ -322,6 +323,7 @@ impl Login {
         self.chats.clear();
         self.failed.clear();
         self.lists.clear();
+        self.profiles.clear();
         self.online.clear();
         self.account = None;
         self.preferences = crate::records::Preferences::default();
@@ -338,7 +340,7 @@ impl Login {
         }
     }
 
-    fn refuse_pending(&self, pending: &Pending, out: &mut Effects) {
+    fn refuse_pending(&mut self, pending: Pending, out: &mut Effects) {
         let problem = Problem::because(Condition::RegistrationRequired, "You have unregistered.");
         match pending {
             Pending::Message { record, .. } => {
@@ -352,13 +354,9 @@ impl Login {
                 ));
             }
             Pending::Nick { request, .. } | Pending::Stanza(request) | Pending::Part { request, .. } => {
-                out.send(Request::refuse(request, &problem));
+                out.send(Request::refuse(&request, &problem));
             }
-            Pending::Question(inquiry) => {
-                for request in inquiry.requests() {
-                    out.send(request.refuse(&problem));
-                }
-            }
+            Pending::Question(inquiry) => self.refuse_inquiry(*inquiry, &problem, out),
         }
     }
 }

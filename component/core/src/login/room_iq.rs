@@ -1,6 +1,6 @@
 //! Requests to a room and to its occupants.
 
-use viaduct_bridge::{Level, RoomId, Timestamp};
+use viaduct_bridge::{Level, PersonId, RoomId, Timestamp};
 
 use super::Login;
 use crate::effect::Effects;
@@ -151,8 +151,8 @@ impl Login {
         }
     }
 
-    /// A request to an occupant: to oneself it is a self-ping (XEP-0410); the others are people of the network, for
-    /// whom we answer.
+    /// A request to an occupant: to oneself it is a self-ping (XEP-0410); the others are people of the network, who are
+    /// asked by the network's means.
     fn occupant_iq(&mut self, now: Timestamp, id: &RoomId, stanza: &Incoming, out: &mut Effects) {
         let nick = stanza.to.resource().map_or("", |resource| resource.as_str());
         let is_ping = stanza
@@ -170,7 +170,7 @@ impl Login {
             };
             return out.send_opt(stanza.error(&Problem::because(condition, "You are not in this room.")));
         };
-        let Some((_, occupant)) = room.occupants.by_resource(nick) else {
+        let Some((person, occupant)) = room.occupants.by_resource(nick) else {
             let myself = room
                 .joined(&stanza.resource())
                 .is_some_and(|joined| names::resource(&joined.nick) == nick);
@@ -182,6 +182,16 @@ impl Login {
             return out.send_opt(stanza.error(&Problem::because(Condition::ItemNotFound, text)));
         };
         let name = occupant.nick.to_string();
-        self.disco_or(now, stanza, || person_info(&name), out);
+        let asks_for_card = stanza
+            .payload()
+            .is_some_and(|payload| payload.is("vCard", ns::VCARD));
+        if *person == room.me && !asks_for_card {
+            return self.disco_or(now, stanza, || person_info(&name), out);
+        }
+        let person = PersonId {
+            server: id.server.clone(),
+            person: person.clone(),
+        };
+        self.ask_about(now, &person, &name, stanza, out);
     }
 }

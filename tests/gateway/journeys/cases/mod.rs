@@ -43,6 +43,7 @@ mod login_services;
 mod moderation;
 mod moderation_ranks;
 mod nick;
+mod people;
 mod ping;
 mod presence;
 mod private;
@@ -92,6 +93,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     moderation::CASES,
     moderation_ranks::CASES,
     nick::CASES,
+    people::CASES,
     ping::CASES,
     presence::CASES,
     private::CASES,

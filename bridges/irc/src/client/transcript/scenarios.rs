@@ -54,10 +54,12 @@ scenarios! {
     nick_in_use
     nick_too_long
     private_messages
+    programs
     questions_wait
     ranks
     replies_of_the_standard
     split
+    whois
 }
 
 /// Whatever bytes a server sends, the client lives on, and what it writes are lines.

@@ -1,8 +1,8 @@
 //! Events in one line each, for transcripts.
 
 use viaduct_bridge::{
-    Departure, Failure, Member, Message, MessageKind, Outcome, PersonEvent, Rank, RemoteEvent, Reply,
-    RoomEvent, RoomFlags, ServerEvent, Topic,
+    Departure, Failure, Member, Message, MessageKind, Outcome, PersonEvent, Profile, Rank, RemoteEvent,
+    Reply, RoomEvent, RoomFlags, ServerEvent, Topic,
 };
 
 pub(super) fn show(event: &RemoteEvent) -> String {
@@ -127,6 +127,31 @@ fn show_reply(reply: &Reply) -> String {
                 .collect();
             format!("rooms: {}", rooms.join(", "))
         }
+        Reply::Profile(profile) => {
+            let Profile {
+                nick,
+                real_name,
+                address,
+                server,
+                account,
+                idle,
+                since,
+                away,
+                rooms,
+                notes,
+            } = profile;
+            let words = [nick, real_name, address, server, account, away];
+            let words: Vec<&str> = words.iter().map(|word| word.as_deref().unwrap_or("-")).collect();
+            let since = since.map(|since| since.0 / 1_000_000);
+            let idle = idle.map(|idle| idle.as_secs());
+            format!(
+                "profile: {} idle={idle:?} since={since:?} rooms={rooms:?} notes={notes:?}",
+                words.join("|")
+            )
+        }
+        Reply::Version(text) => format!("version: {text}"),
+        Reply::Pong => "pong".to_owned(),
+        Reply::Clock { at, offset } => format!("clock: {} {offset:+}", at.0 / 1_000_000),
     }
 }
 

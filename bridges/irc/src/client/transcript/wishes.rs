@@ -1,13 +1,14 @@
 //! What the user wants, as transcripts write it.
 
 use viaduct_bridge::{
-    Command, Content, MessageKind, Name, PersonId, Question, Rank, Recipient, RoomId, Secret, ServerId, Text,
-    TransactionId,
+    Command, Content, MessageKind, Name, PersonId, Probe, Question, Rank, Recipient, RoomId, Secret,
+    ServerId, Text, TransactionId,
 };
 
 /// `join #c [key]`, `leave #c [words]`, `say 1 #c words`, `me 1 #c words`, `notice 1 #c words`, `topic 1 #c words`,
 /// `nick 1 new`, `rank 1 #c bob +ov-h`, `kick 1 #c bob [words]`, `ban 1 #c bob [words]`, `unban 1 #c bob`,
-/// `away [words]`, `connect`, `list 1 .`, `invite 1 #c bob`. In words, `\n` ends a line.
+/// `away [words]`, `connect`, `list 1 .`, `invite 1 #c bob`,
+/// `whois 1 bob`, `version 1 bob`, `ping 1 bob`, `time 1 bob`. In words, `\n` ends a line.
 pub(super) fn command(text: &str) -> Command {
     let text = text.replace("\\n", "\n");
     let mut words = text.splitn(2, ' ');
@@ -73,6 +74,27 @@ pub(super) fn command(text: &str) -> Command {
             room: room(target),
             person: Name::from(person),
         },
+        "whois" | "version" | "ping" | "time" => {
+            let person = PersonId {
+                server,
+                person: Name::from(target),
+            };
+            let program = |what| Question::Program {
+                person: person.clone(),
+                what,
+            };
+            let question = match verb {
+                "whois" => Question::Profile(person),
+                "version" => program(Probe::Version),
+                "ping" => program(Probe::Ping),
+                _ => program(Probe::Time),
+            };
+            Command::Ask {
+                txn,
+                question,
+                nick: None,
+            }
+        }
         "list" => Command::Ask {
             txn,
             question: Question::Rooms(server),
