@@ -2,13 +2,13 @@
 
 use viaduct_bridge::{
     Content, Message as Said, MessageId, MessageKind, Name, PersonEvent, PersonId, RemoteEvent, RoomEvent,
-    Topic,
+    ServerEvent, Topic,
 };
 
 use crate::proto::ctcp::Ctcp;
 use crate::proto::line::Line;
 use crate::proto::message::{Message, Source};
-use crate::proto::{format, time};
+use crate::proto::{format, services, time};
 
 use super::book::Echo;
 use super::queue::Queued;
@@ -71,6 +71,10 @@ impl Client {
             kind,
             text: format::to_text(body),
         };
+        if notice && !is_channel && services::claims_nick(source.nick, text) {
+            let (nick, services) = (self.nick.clone(), self.fold(source.nick));
+            self.tell_server(ServerEvent::NickOwned { nick, services });
+        }
         let (nick, sender) = self.people.names(source, self.isupport.casemapping);
         let said = Said {
             ids: message

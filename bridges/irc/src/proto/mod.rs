@@ -13,5 +13,6 @@ pub mod line;
 pub mod message;
 pub mod modes;
 pub mod sasl;
+pub mod services;
 pub mod split;
 pub mod time;

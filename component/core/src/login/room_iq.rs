@@ -33,6 +33,19 @@ impl Login {
                 out.send_opt(stanza.error(&Problem::new(Condition::ServiceUnavailable)));
             }
             (_, "query" | "metadata", ns::MAM) => self.archive_iq(id, stanza, out),
+            (_, "query", ns::REGISTER) => {
+                let problem = match self.shut_out() {
+                    Some(Problem { text, .. }) => Problem {
+                        text,
+                        ..Problem::new(Condition::NotAllowed)
+                    },
+                    None => Problem::because(
+                        Condition::ServiceUnavailable,
+                        "Nobody registers with a room of this network. A nickname is kept by an account of the network.",
+                    ),
+                };
+                out.send_opt(stanza.error(&problem));
+            }
             (_, "query", ns::MUC_ADMIN) => self.admin_iq(id, stanza, out),
             (_, "query", ns::MUC_OWNER) => {
                 let owner = self

@@ -55,6 +55,7 @@ mod registration_remove;
 mod registration_support;
 mod restart;
 mod room_disco;
+mod room_register;
 mod stage;
 mod subject;
 mod subscription;
@@ -98,6 +99,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     presence::CASES,
     private::CASES,
     room_disco::CASES,
+    room_register::CASES,
     subject::CASES,
     worlds::CASES,
     faults_gateway::CASES,

@@ -58,6 +58,7 @@ scenarios! {
     questions_wait
     ranks
     replies_of_the_standard
+    services
     split
     whois
 }
