@@ -5,13 +5,15 @@
 
 use std::time::Duration;
 
-use crate::ids::{Name, PersonId, ServerId, Timestamp};
+use crate::ids::{Name, PersonId, RoomId, ServerId, Timestamp};
 
 /// A question.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Question {
     /// Which rooms a server has, as far as it shows them to this user. Answered by [`Reply::Rooms`].
     Rooms(ServerId),
+    /// Who is banned from a room. Answered by [`Reply::Bans`].
+    Bans(RoomId),
     /// Who somebody is. Answered by [`Reply::Profile`].
     Profile(PersonId),
     /// What somebody's program says of itself. The question reaches the person, who may see it.
@@ -40,6 +42,7 @@ impl Question {
     pub fn server(&self) -> &ServerId {
         match self {
             Self::Rooms(server) => server,
+            Self::Bans(room) => &room.server,
             Self::Profile(person) | Self::Program { person, .. } => &person.server,
         }
     }
@@ -50,6 +53,8 @@ impl Question {
 pub enum Reply {
     /// The rooms of a server.
     Rooms(RoomList),
+    /// Who is banned from a room.
+    Bans(Vec<Ban>),
     /// Who somebody is.
     Profile(Profile),
     /// The name and version of a program, in its own words.
@@ -63,6 +68,15 @@ pub enum Reply {
         /// How many minutes the clock there is ahead of UTC.
         offset: i32,
     },
+}
+
+/// A ban.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ban {
+    /// Whom it is about, as the network writes it: a name, or a mask that may fit many.
+    pub mask: Name,
+    /// The one person whom it is about, folded, where it is about one.
+    pub person: Option<Name>,
 }
 
 /// Who somebody is, as far as the network tells.

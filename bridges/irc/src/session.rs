@@ -156,6 +156,7 @@ impl Session for IrcSession {
                 | Command::SetRank { room, .. }
                 | Command::Kick { room, .. }
                 | Command::SetBan { room, .. }
+                | Command::Configure { room, .. }
                 | Command::Invite { room, .. } => room.server.clone(),
                 Command::Send { to, .. } => to.server().clone(),
                 Command::Ask { question, .. } => question.server().clone(),

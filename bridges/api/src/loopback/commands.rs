@@ -163,6 +163,10 @@ impl Server {
                 let done = self.ban(&me, &room.room, &fold(&person), banned, reason);
                 self.settle(session, txn, done);
             }
+            Command::Configure { txn, room, change } => {
+                let done = self.change(&me, &room.room, &change);
+                self.settle(session, txn, done);
+            }
             Command::Invite { txn, room, person } => {
                 let done = self.invite(&me, &room.room, &fold(&person));
                 self.settle(session, txn, done);

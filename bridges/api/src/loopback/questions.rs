@@ -2,9 +2,9 @@
 
 use super::rooms::nobody;
 use super::server::{Room, Server, Somebody};
-use crate::failure::Failure;
+use crate::failure::{Failure, Refusal};
 use crate::ids::Name;
-use crate::question::{ListedRoom, Probe, Profile, Question, Reply};
+use crate::question::{Ban, ListedRoom, Probe, Profile, Question, Reply};
 
 /// What everybody here uses.
 const PROGRAM: &str = "loopback 1.0";
@@ -14,6 +14,17 @@ impl Server {
     pub(super) fn reply(&self, me: &Name, question: &Question) -> Result<Reply, Failure> {
         match question {
             Question::Rooms(_) => Ok(Reply::Rooms(self.listed_for(me).collect())),
+            Question::Bans(room) => {
+                let outside =
+                    || Failure::refused(Refusal::NotInRoom, format!("you are not in {}", room.room));
+                let place = self.rooms.get(&room.room).ok_or_else(outside)?;
+                let inside = place.members.contains_key(me);
+                let bans = place.banned.iter().map(|person| Ban {
+                    mask: person.clone(),
+                    person: Some(person.clone()),
+                });
+                inside.then(|| Reply::Bans(bans.collect())).ok_or_else(outside)
+            }
             Question::Profile(person) => Ok(Reply::Profile(self.profile(&person.person)?)),
             Question::Program { person, what } => {
                 self.somebody(&person.person)?;

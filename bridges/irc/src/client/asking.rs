@@ -10,11 +10,8 @@
 //! Questions go when nothing else waits, as far as lines can be spared. Every question has a time by which it is
 //! answered or given up.
 
-use std::time::{Duration, Instant};
-
 use viaduct_bridge::{
-    Failure, ListedRoom, Name, Outcome, PersonId, Probe, Profile, Question, Refusal, RemoteEvent, Reply,
-    RoomList, ServerId, TransactionId,
+    Failure, ListedRoom, Outcome, PersonId, Probe, Question, Refusal, Reply, RoomId, TransactionId,
 };
 
 use crate::proto::clock::read_clock;
@@ -23,6 +20,7 @@ use crate::proto::format;
 use crate::proto::line::Line;
 use crate::proto::message::Message;
 
+use super::asks::{Ask, SoFar};
 use super::book::PartId;
 use super::pending::outcome;
 use super::queue::Queued;
@@ -30,130 +28,6 @@ use super::{Client, Now, refusal, whois};
 
 /// The most questions that are open at a time.
 const MOST: usize = 16;
-/// How long the next line of an answer is waited for, and a person's program.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long the next line of a list of channels is waited for: servers at their limit send it in bursts.
-const LIST_PATIENCE: Duration = Duration::from_secs(60);
-/// How long a whole answer may take.
-const MOST_TIME: Duration = Duration::from_secs(600);
-
-/// The questions that are open, oldest first.
-#[derive(Default)]
-pub(super) struct Asks(Vec<Ask>);
-
-/// One question.
-struct Ask {
-    txn: TransactionId,
-    /// What has come of the answer so far.
-    so_far: SoFar,
-    /// The commands that had been written before it are those with lower numbers; unset until it is written.
-    after: Option<u64>,
-    /// When it is given up if nothing more comes, and whatever comes.
-    until: Instant,
-    at_last: Instant,
-}
-
-/// As much of an answer as has come.
-enum SoFar {
-    Rooms(Box<RoomList>),
-    Profile {
-        /// Folded.
-        person: Name,
-        found: Box<Profile>,
-    },
-    Program {
-        /// Folded.
-        person: Name,
-        what: Probe,
-    },
-}
-
-impl Asks {
-    /// When something is due.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.0.iter().map(|ask| ask.until).min()
-    }
-
-    /// Gives up what has waited too long.
-    pub(super) fn expire(&mut self, server: &ServerId, now: Instant, events: &mut Vec<RemoteEvent>) {
-        if self.deadline().is_some_and(|first| first <= now) {
-            let late = Failure::transient(format!("{server} did not answer in time."));
-            self.fail(|ask| ask.until <= now, &late, events);
-        }
-    }
-
-    /// The connection is gone.
-    pub(super) fn lost(&mut self, server: &ServerId, events: &mut Vec<RemoteEvent>) {
-        let lost = Failure::transient(format!("The connection to {server} was lost before it answered."));
-        self.fail(|_| true, &lost, events);
-    }
-
-    /// The line of a question is about to be written, behind all commands up to this number. False if nobody waits for
-    /// the answer any more.
-    pub(super) fn write(&mut self, txn: TransactionId, now: Instant, next: u64) -> bool {
-        let Some(ask) = self.0.iter_mut().find(|ask| ask.txn == txn) else {
-            return false;
-        };
-        ask.after = Some(next);
-        ask.at_last = now + MOST_TIME;
-        ask.more_came(now);
-        true
-    }
-
-    fn fail(&mut self, which: impl Fn(&Ask) -> bool, failure: &Failure, events: &mut Vec<RemoteEvent>) {
-        let (over, open) = std::mem::take(&mut self.0).into_iter().partition(which);
-        self.0 = open;
-        let over: Vec<Ask> = over;
-        events.extend(
-            over.into_iter()
-                .map(|ask| outcome(ask.txn, Outcome::Failed(failure.clone()))),
-        );
-    }
-
-    /// The oldest question of a kind.
-    fn oldest(&mut self, is: impl Fn(&SoFar) -> bool) -> Option<&mut Ask> {
-        self.0.iter_mut().find(|ask| is(&ask.so_far))
-    }
-
-    /// Takes out the oldest question of a kind, which has been answered.
-    fn take(&mut self, is: impl Fn(&SoFar) -> bool) -> Option<Ask> {
-        let at = self.0.iter().position(|ask| is(&ask.so_far))?;
-        Some(self.0.remove(at))
-    }
-}
-
-impl Ask {
-    /// Something of the answer has come.
-    fn more_came(&mut self, now: Instant) {
-        self.until = self.at_last.min(now + self.so_far.patience());
-    }
-}
-
-impl SoFar {
-    fn is_rooms(&self) -> bool {
-        matches!(self, Self::Rooms(_))
-    }
-
-    fn patience(&self) -> Duration {
-        match self {
-            Self::Rooms(_) => LIST_PATIENCE,
-            Self::Profile { .. } | Self::Program { .. } => PATIENCE,
-        }
-    }
-
-    /// Whether this error is about the question: by what it names, a person or a command.
-    fn is_refused_by(&self, code: u16, subject: &str, folded: &str) -> bool {
-        match self {
-            Self::Rooms(_) => subject.eq_ignore_ascii_case("LIST"),
-            Self::Profile { person, .. } => {
-                subject.eq_ignore_ascii_case("WHOIS")
-                    || matches!(code, 401 | 402 | 406) && person.as_str() == folded
-            }
-            Self::Program { person, .. } => person.as_str() == folded,
-        }
-    }
-}
-
 impl Client {
     /// Asks the server something.
     pub(super) fn ask(&mut self, now: Now, txn: TransactionId, question: Question) {
@@ -167,6 +41,11 @@ impl Client {
         }
         let (so_far, line) = match question {
             Question::Rooms(_) => (SoFar::Rooms(Box::default()), Line::command("LIST")),
+            Question::Bans(RoomId { room, .. }) => {
+                let line = Line::command("MODE").arg(&room).arg("+b");
+                let (room, bans) = (self.fold(&room), Vec::new());
+                (SoFar::Bans { room, bans }, line)
+            }
             Question::Profile(PersonId { person, .. }) => {
                 // Named twice, so that the server of the person answers, who knows how long they have been idle.
                 let line = Line::command("WHOIS").arg(&person).arg(&person);
@@ -189,13 +68,7 @@ impl Client {
             }
         };
         let waits = self.pace.wait_for(self.queue.len() + self.questions.len());
-        self.asks.0.push(Ask {
-            txn,
-            until: now.at + waits + so_far.patience(),
-            at_last: now.at + waits + MOST_TIME,
-            so_far,
-            after: None,
-        });
+        self.asks.0.push(Ask::new(txn, so_far, now.at + waits));
         self.questions.push(Queued::Ask { txn, line });
     }
 
@@ -303,7 +176,7 @@ impl Client {
         self.events.push(outcome(txn, Outcome::Failed(failure)));
     }
 
-    fn answered(&mut self, txn: TransactionId, reply: Reply) {
+    pub(super) fn answered(&mut self, txn: TransactionId, reply: Reply) {
         self.events.push(outcome(txn, Outcome::Answered(Box::new(reply))));
     }
 
@@ -318,10 +191,7 @@ impl Client {
             return false;
         }
         let (subject, folded) = (message.param(1), self.fold(message.param(1)));
-        let about = |ask: &Ask| {
-            let older = command.is_some_and(|(seq, _)| ask.after.is_none_or(|after| seq < after));
-            !older && ask.so_far.is_refused_by(code, subject, &folded)
-        };
+        let about = |ask: &Ask| ask.is_before(command) && ask.so_far.is_refused_by(code, subject, &folded);
         let Some(at) = self.asks.0.iter().position(about) else {
             return false;
         };

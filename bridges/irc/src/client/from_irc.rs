@@ -1,7 +1,5 @@
 //! What a line from the server means: which part of the client it goes to, and which command an error is about.
 
-use viaduct_bridge::Name;
-
 use crate::proto::format;
 use crate::proto::message::Message;
 
@@ -88,7 +86,7 @@ impl Client {
             323 => self.on_list_end(),
             code if whois::is_of_whois(code) => self.on_whois(now, code, message),
             341 => self.on_inviting(message),
-            367 => self.on_ban_listed(message),
+            367 => self.on_ban_listed(now, message),
             368 => self.on_ban_list_end(message),
             code if refusal::is_error(code) => self.on_error(now, code, message),
             _ => {}
@@ -220,38 +218,6 @@ impl Client {
             .iter()
             .find(|(name, _)| **name == *batch)
             .map(|(_, label)| *label)
-    }
-
-    /// RPL_BANLIST, while the list is read to lift a ban.
-    fn on_ban_listed(&mut self, message: &Message<'_>) {
-        let (room, mask) = (self.fold(message.param(1)), message.param(2));
-        let Some((seq, _)) = self.unban_of(&room) else {
-            return;
-        };
-        let Self { book, people, .. } = self;
-        let Some(pending) = book.get_mut(seq) else {
-            return;
-        };
-        let person = pending.person.clone().unwrap_or_else(|| Name::from(""));
-        if let What::Unban { masks, .. } = &mut pending.what
-            && masks.len() < super::bans::MOST_LIFTED
-            && super::bans::mask_hits(mask, &person, people.userhost(&person))
-        {
-            masks.push(mask.to_owned());
-        }
-    }
-
-    /// RPL_ENDOFBANLIST.
-    fn on_ban_list_end(&mut self, message: &Message<'_>) {
-        let room = self.fold(message.param(1));
-        if let Some((seq, _)) = self.unban_of(&room) {
-            self.lift(seq);
-        }
-    }
-
-    fn unban_of(&self, room: &str) -> Option<PartId> {
-        self.book
-            .oldest(|p| p.target.as_str() == room && matches!(p.what, What::Unban { listing: true, .. }))
     }
 }
 

@@ -9,6 +9,8 @@
 //! connection costs about the same in a room of ten and of ten thousand.
 
 mod asking;
+mod asks;
+mod banlist;
 mod bans;
 mod book;
 mod entering;
@@ -23,6 +25,7 @@ mod queue;
 mod refusal;
 mod registration;
 mod rooms;
+mod settings;
 mod snapshot;
 pub(crate) mod to_irc;
 #[cfg(test)]
@@ -41,8 +44,8 @@ use crate::proto::casemap::Casemapping;
 use crate::proto::isupport::Isupport;
 use crate::proto::line::Line;
 
-use asking::Asks;
-use bans::RecentBans;
+use asks::Asks;
+use bans::{OwnBans, RecentBans};
 use book::{Book, PartId};
 use people::People;
 use pulse::Pulse;
@@ -101,6 +104,7 @@ pub(crate) struct Client {
     people: People,
     recent_bans: RecentBans,
     asks: Asks,
+    own_bans: OwnBans,
     pulse: Pulse,
     events: Vec<RemoteEvent>,
     /// Whether QUIT was said: what the server has to say to that is nobody's concern.
@@ -145,6 +149,7 @@ impl Client {
             people: People::default(),
             recent_bans: RecentBans::default(),
             asks: Asks::default(),
+            own_bans: OwnBans::default(),
             pulse: Pulse::new(now.at),
             events: Vec::new(),
             leaving: false,

@@ -62,6 +62,7 @@ impl Client {
                 let line = kick(&room.room, &person, reason.as_deref());
                 self.enter(txn, What::Kick, target, Some(person), vec![line]);
             }
+            Command::Configure { txn, room, change } => self.configure(txn, &room, &change),
             Command::Invite { txn, room, person } => {
                 let line = Line::command("INVITE").arg(&person).arg(&room.room);
                 let target = self.fold(&room.room);
@@ -193,6 +194,8 @@ impl Client {
     /// Sets the ban, and then removes the person if they are there: a ban alone lets them stay.
     fn ban(&mut self, txn: TransactionId, room: &str, person: Name, reason: Option<&str>) {
         let mask = bans::mask_of(&person, self.people.userhost(&person));
+        self.own_bans
+            .note(self.isupport.casemapping.fold(room), &mask, &person);
         let set = Line::command("MODE").arg(room).arg("+b").arg(&mask);
         let kick = kick(room, &person, reason);
         let target = self.fold(room);
@@ -236,7 +239,7 @@ impl Client {
     }
 
     /// Enters a command into the book and queues its lines, or refuses it when too many wait already.
-    fn enter(
+    pub(super) fn enter(
         &mut self,
         txn: TransactionId,
         what: What,

@@ -5,6 +5,7 @@ use viaduct_bridge::{Command, Failure, Outcome, Question, Reply, ServerId, Times
 use super::Login;
 use super::listing::RoomsWish;
 use super::outcomes::{Pending, Request};
+use super::owner::BansWish;
 use super::people::PersonWish;
 use super::register::Asker;
 use super::servers::Link;
@@ -28,6 +29,8 @@ pub(super) struct Inquiry {
 pub(super) enum Waiting {
     /// A request for some of the rooms of a server.
     Rooms(Request, RoomsWish),
+    /// A request for the bans of a room, or for its configuration.
+    Bans(Request, BansWish),
     /// A request for something about somebody.
     Person(Request, PersonWish),
     /// A command.
@@ -151,6 +154,17 @@ impl Login {
                 (Waiting::Rooms(request, wish), Err(failure)) => {
                     self.refuse_rooms(&request, &wish, failure, out);
                 }
+                (Waiting::Bans(request, wish), answer) => match (&question, wish, answer) {
+                    (Question::Bans(room), wish, Ok(Reply::Bans(bans))) => {
+                        self.answer_bans(room, &request, wish, bans, out);
+                    }
+                    // The rest of the form is there all the same.
+                    (Question::Bans(room), BansWish::Form, Err(Failure::Permanent { .. })) => {
+                        self.answer_bans(room, &request, wish, &[], out);
+                    }
+                    (_, _, Err(failure)) => out.send(request.refuse(&Problem::from(failure))),
+                    _ => out.send(request.refuse(&Problem::new(Condition::InternalServerError))),
+                },
                 (Waiting::Person(request, wish), Ok(reply)) => {
                     out.send(self.about_person(&request, wish, reply));
                 }
@@ -173,7 +187,9 @@ impl Login {
     pub(super) fn refuse_inquiry(&mut self, inquiry: Inquiry, problem: &Problem, out: &mut Effects) {
         for waiting in inquiry.waiting {
             match waiting {
-                Waiting::Rooms(request, _) | Waiting::Person(request, _) => out.send(request.refuse(problem)),
+                Waiting::Rooms(request, _) | Waiting::Bans(request, _) | Waiting::Person(request, _) => {
+                    out.send(request.refuse(problem))
+                }
                 Waiting::Command(asker) => {
                     self.answer_command(asker, Err(problem.text.clone().unwrap_or_default()), out);
                 }

@@ -12,6 +12,7 @@ mod listing;
 mod lists;
 mod messages;
 mod outcomes;
+mod owner;
 mod people;
 mod register;
 mod room_iq;

@@ -7,7 +7,6 @@ use crate::effect::Effects;
 use crate::forms::{Shown, ShownField};
 use crate::names;
 use crate::ns;
-use crate::portal::Room;
 use crate::portal::join::MOST_HISTORY;
 use crate::service::{DiscoInfo, person_info};
 use crate::stanza::{Condition, Incoming, Problem};
@@ -47,22 +46,7 @@ impl Login {
                 out.send_opt(stanza.error(&problem));
             }
             (_, "query", ns::MUC_ADMIN) => self.admin_iq(id, stanza, out),
-            (_, "query", ns::MUC_OWNER) => {
-                let owner = self
-                    .rooms
-                    .get(id)
-                    .and_then(Room::myself)
-                    .is_some_and(|me| me.affiliation().name() == "owner");
-                let problem = if owner {
-                    Problem::because(
-                        Condition::FeatureNotImplemented,
-                        "Rooms of this network are not configured here.",
-                    )
-                } else {
-                    Problem::because(Condition::Forbidden, "Only owners may do this.")
-                };
-                out.send_opt(stanza.error(&problem));
-            }
+            (_, "query", ns::MUC_OWNER) => self.owner_iq(id, stanza, out),
             _ => {
                 let info = || self.room_info(id);
                 self.disco_or(now, stanza, info, out);
@@ -146,6 +130,12 @@ impl Login {
             let text = "Only people in the room may do this.";
             return out.send_opt(stanza.error(&Problem::because(Condition::Forbidden, text)));
         };
+        let asks_for_bans = query
+            .get_child("item", ns::MUC_ADMIN)
+            .is_some_and(|item| item.attr("affiliation") == Some("outcast") && item.attr("role").is_none());
+        if stanza.ty() == "get" && asks_for_bans {
+            return self.ban_list(id, stanza, out);
+        }
         if stanza.ty() == "get" {
             let answer = room.admin_list(&self.ctx, stanza, query);
             return self.answer(stanza, answer, out);

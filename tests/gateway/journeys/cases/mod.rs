@@ -41,6 +41,7 @@ mod login_contacts;
 mod login_end;
 mod login_services;
 mod moderation;
+mod moderation_bans;
 mod moderation_ranks;
 mod nick;
 mod people;
@@ -54,6 +55,7 @@ mod registration_record;
 mod registration_remove;
 mod registration_support;
 mod restart;
+mod room_config;
 mod room_disco;
 mod room_register;
 mod stage;
@@ -92,12 +94,14 @@ pub(crate) const ALL: &[&[Case]] = &[
     join_again::CASES,
     join_refused::CASES,
     moderation::CASES,
+    moderation_bans::CASES,
     moderation_ranks::CASES,
     nick::CASES,
     people::CASES,
     ping::CASES,
     presence::CASES,
     private::CASES,
+    room_config::CASES,
     room_disco::CASES,
     room_register::CASES,
     subject::CASES,

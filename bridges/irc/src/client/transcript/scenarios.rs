@@ -28,6 +28,7 @@ scenarios! {
     account_login
     account_refused
     account_without_sasl
+    ban_list
     bans
     capabilities_one_by_one
     capabilities_old_server
@@ -59,6 +60,7 @@ scenarios! {
     ranks
     replies_of_the_standard
     services
+    settings
     split
     whois
 }

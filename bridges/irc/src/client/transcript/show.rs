@@ -150,6 +150,13 @@ fn show_reply(reply: &Reply) -> String {
                 words.join("|")
             )
         }
+        Reply::Bans(bans) => {
+            let bans = bans.iter().map(|ban| match &ban.person {
+                Some(person) => format!(" {}={person}", ban.mask),
+                None => format!(" {}", ban.mask),
+            });
+            format!("bans:{}", bans.collect::<String>())
+        }
         Reply::Version(text) => format!("version: {text}"),
         Reply::Pong => "pong".to_owned(),
         Reply::Clock { at, offset } => format!("clock: {} {offset:+}", at.0 / 1_000_000),
