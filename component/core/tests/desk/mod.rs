@@ -42,9 +42,9 @@ impl Bridge for TestBridge {
         &self.0
     }
     fn parse(&self, localpart: &str) -> Result<Address, BadAddress> {
-        let (name, server) = localpart
-            .rsplit_once('%')
-            .ok_or_else(|| BadAddress::new("no server"))?;
+        let Some((name, server)) = localpart.rsplit_once('%') else {
+            return Ok(Address::Server(ServerId(localpart.into())));
+        };
         let server = ServerId(server.into());
         Ok(if name.starts_with('#') {
             Address::Room(RoomId {
