@@ -125,6 +125,15 @@ pub enum Command {
         /// What.
         line: Name,
     },
+    /// Change how a room is.
+    SetRoom {
+        /// Comes back with the outcome. What of it the network refused shows in the room's flags, as always.
+        txn: TransactionId,
+        /// Which room.
+        room: RoomId,
+        /// What to change.
+        change: RoomChange,
+    },
     /// Invite somebody into a room.
     Invite {
         /// Comes back with the outcome.
@@ -165,6 +174,23 @@ pub enum Command {
     },
 }
 
+/// What to change about a room: what is `None` stays as it is. See [`RoomFlags`](crate::RoomFlags).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RoomChange {
+    /// Only those with voice may speak.
+    pub moderated: Option<bool>,
+    /// Only invited people may enter.
+    pub invite_only: Option<bool>,
+    /// The room is in no public list.
+    pub hidden: Option<bool>,
+    /// Only operators may change the subject.
+    pub topic_locked: Option<bool>,
+    /// A password, or none any more.
+    pub password: Option<Option<Secret>>,
+    /// How many people may be in it, or as many as like.
+    pub limit: Option<Option<u32>>,
+}
+
 /// To whom something is said.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub enum Recipient {
@@ -197,6 +223,7 @@ impl Command {
             | Self::Kick { txn, .. }
             | Self::SetBan { txn, .. }
             | Self::Raw { txn, .. }
+            | Self::SetRoom { txn, .. }
             | Self::Invite { txn, .. }
             | Self::Ask { txn, .. } => Some(*txn),
             Self::Connect { .. }

@@ -75,6 +75,13 @@ pub enum ServerEvent {
         /// What it says.
         text: Name,
     },
+    /// The network says that the user's nickname belongs to an account, and the user is not logged in to that.
+    NickOwned {
+        /// The nickname.
+        nick: Name,
+        /// Who says so and can be told the password: folded.
+        services: Name,
+    },
     /// Somebody invites the user into a room.
     Invited {
         /// Into which one.

@@ -34,7 +34,7 @@ pub mod text;
 pub use address::{Address, BadAddress};
 pub use bridge::{Bridge, Closed, EventSink, Notebook, Session, SessionContext};
 pub use capability::{Capabilities, Level};
-pub use command::{Command, Recipient};
+pub use command::{Command, Recipient, RoomChange};
 pub use event::{
     Departure, Member, Message, Outcome, PersonEvent, Rank, RemoteEvent, RoomEvent, RoomFlags, ServerEvent,
     Topic,
@@ -42,7 +42,7 @@ pub use event::{
 pub use failure::{Failure, Refusal};
 pub use ids::{MessageId, Name, PersonId, RoomId, ServerId, Timestamp, TransactionId};
 pub use login::{Account, Answers, Field, FieldKind, Form, LoginFlow, Step};
-pub use question::{ListedRoom, Question, Reply, RoomList};
+pub use question::{Ban, ListedRoom, Probe, Profile, Question, Reply, RoomList};
 pub use secret::Secret;
 pub use settings::{BadSetting, Scope, Settings};
 pub use text::{Content, MessageKind, Span, Style, Text};

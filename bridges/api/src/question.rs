@@ -3,13 +3,37 @@
 //! A question changes nothing and shows nothing to anybody but the asker. It is a
 //! [`Command::Ask`](crate::Command::Ask); its answer is [`Outcome::Answered`](crate::Outcome::Answered).
 
-use crate::ids::ServerId;
+use std::time::Duration;
+
+use crate::ids::{Name, PersonId, RoomId, ServerId, Timestamp};
 
 /// A question.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Question {
     /// Which rooms a server has, as far as it shows them to this user. Answered by [`Reply::Rooms`].
     Rooms(ServerId),
+    /// Who is banned from a room. Answered by [`Reply::Bans`].
+    Bans(RoomId),
+    /// Who somebody is. Answered by [`Reply::Profile`].
+    Profile(PersonId),
+    /// What somebody's program says of itself. The question reaches the person, who may see it.
+    Program {
+        /// Whose.
+        person: PersonId,
+        /// What.
+        what: Probe,
+    },
+}
+
+/// What can be asked of somebody's program.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Probe {
+    /// Its name and version. Answered by [`Reply::Version`].
+    Version,
+    /// Whether it is there. Answered by [`Reply::Pong`].
+    Ping,
+    /// What time it is there. Answered by [`Reply::Clock`].
+    Time,
 }
 
 impl Question {
@@ -18,6 +42,8 @@ impl Question {
     pub fn server(&self) -> &ServerId {
         match self {
             Self::Rooms(server) => server,
+            Self::Bans(room) => &room.server,
+            Self::Profile(person) | Self::Program { person, .. } => &person.server,
         }
     }
 }
@@ -27,6 +53,55 @@ impl Question {
 pub enum Reply {
     /// The rooms of a server.
     Rooms(RoomList),
+    /// Who is banned from a room.
+    Bans(Vec<Ban>),
+    /// Who somebody is.
+    Profile(Profile),
+    /// The name and version of a program, in its own words.
+    Version(Name),
+    /// The program is there.
+    Pong,
+    /// What time it is where somebody is.
+    Clock {
+        /// The time.
+        at: Timestamp,
+        /// How many minutes the clock there is ahead of UTC.
+        offset: i32,
+    },
+}
+
+/// A ban.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ban {
+    /// Whom it is about, as the network writes it: a name, or a mask that may fit many.
+    pub mask: Name,
+    /// The one person whom it is about, folded, where it is about one.
+    pub person: Option<Name>,
+}
+
+/// Who somebody is, as far as the network tells.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Profile {
+    /// The name for display.
+    pub nick: Option<Name>,
+    /// What the person calls themselves.
+    pub real_name: Option<Name>,
+    /// Where they come from, in the network's own form (`user@host`).
+    pub address: Option<Name>,
+    /// The server that they are connected to.
+    pub server: Option<Name>,
+    /// The account that they are logged in to.
+    pub account: Option<Name>,
+    /// For how long they have said nothing.
+    pub idle: Option<Duration>,
+    /// When they came.
+    pub since: Option<Timestamp>,
+    /// Why they are away, if they are.
+    pub away: Option<Name>,
+    /// Rooms that they are in, as the network writes them.
+    pub rooms: Vec<Name>,
+    /// What else the network says of them.
+    pub notes: Vec<Name>,
 }
 
 /// The rooms that a server shows, sorted by their folded names, none twice.

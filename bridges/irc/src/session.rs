@@ -230,6 +230,7 @@ impl Session for IrcSession {
                 | Command::SetRank { room, .. }
                 | Command::Kick { room, .. }
                 | Command::SetBan { room, .. }
+                | Command::SetRoom { room, .. }
                 | Command::Invite { room, .. } => room.server.clone(),
                 Command::Send { to, .. } => to.server().clone(),
                 Command::Configure { scope, settings } => {

@@ -138,7 +138,15 @@ pub fn server_info(server: &ServerId) -> DiscoInfo {
 pub fn person_info(name: &str) -> DiscoInfo {
     DiscoInfo {
         identities: vec![("account", "registered".into(), name.into())],
-        features: vec![ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::VERSION, ns::TIME],
+        features: vec![
+            ns::DISCO_INFO,
+            ns::DISCO_ITEMS,
+            ns::LAST,
+            ns::PING,
+            ns::TIME,
+            ns::VCARD,
+            ns::VERSION,
+        ],
         form: None,
     }
 }

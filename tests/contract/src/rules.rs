@@ -176,7 +176,7 @@ impl View {
                 self.rooms.retain(|room, _| room.server != *server);
                 self.servers.remove(server);
             }
-            ServerEvent::Notice { .. } | ServerEvent::Invited { .. } => {}
+            ServerEvent::Notice { .. } | ServerEvent::NickOwned { .. } | ServerEvent::Invited { .. } => {}
         }
         Ok(())
     }

@@ -165,6 +165,10 @@ impl Server {
             }
             // Nothing can be set here, and the objection to the other was raised above.
             Command::Configure { .. } | Command::Raw { .. } => {}
+            Command::SetRoom { txn, room, change } => {
+                let done = self.change(&me, &room.room, &change);
+                self.settle(session, txn, done);
+            }
             Command::Invite { txn, room, person } => {
                 let done = self.invite(&me, &room.room, &fold(&person));
                 self.settle(session, txn, done);

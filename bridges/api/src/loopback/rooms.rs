@@ -3,6 +3,7 @@
 use super::address::is_room;
 use super::server::{Room, Server};
 use crate::capability::Level;
+use crate::command::RoomChange;
 use crate::event::{Departure, Member, PersonEvent, Rank, RoomEvent, RoomFlags, Topic};
 use crate::failure::{Failure, Refusal};
 use crate::ids::Name;
@@ -197,6 +198,22 @@ impl Server {
         demand(rank, CAN_CONFIGURE)?;
         place.key = key;
         self.configure(who, room, |flags| flags.password = password)
+    }
+
+    /// Changes how a room is, as a session asks for it.
+    pub(super) fn change(&mut self, who: &Name, room: &Name, change: &RoomChange) -> Result<(), Failure> {
+        if let Some(password) = &change.password {
+            let key = password.as_ref().map(|secret| Name::from(secret.reveal()));
+            self.set_key(who, room, key)?;
+        }
+        self.configure(who, room, |flags| {
+            let set = |flag: &mut bool, wanted: Option<bool>| *flag = wanted.unwrap_or(*flag);
+            set(&mut flags.moderated, change.moderated);
+            set(&mut flags.invite_only, change.invite_only);
+            set(&mut flags.hidden, change.hidden);
+            set(&mut flags.topic_locked, change.topic_locked);
+            flags.limit = change.limit.unwrap_or(flags.limit);
+        })
     }
 
     /// Changes how a room is.

@@ -118,6 +118,7 @@ fn server_of(command: &Command) -> Option<&ServerId> {
         | Command::SetRank { room, .. }
         | Command::Kick { room, .. }
         | Command::SetBan { room, .. }
+        | Command::SetRoom { room, .. }
         | Command::Invite { room, .. } => Some(&room.server),
         Command::Send { to, .. } => Some(to.server()),
         Command::Ask { question, .. } => Some(question.server()),

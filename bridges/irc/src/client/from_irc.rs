@@ -1,13 +1,11 @@
 //! What a line from the server means: which part of the client it goes to, and which command an error is about.
 
-use viaduct_bridge::Name;
-
 use crate::proto::format;
 use crate::proto::message::Message;
 
 use super::book::PartId;
 use super::pending::{Pending, What};
-use super::{Client, Now, Phase, is_sane, refusal};
+use super::{Client, Now, Phase, is_sane, refusal, whois};
 
 /// The most batches that may be open.
 const MOST_BATCHES: usize = 16;
@@ -82,6 +80,7 @@ impl Client {
                 let person = self.fold(message.param(1));
                 let text = format::to_text(message.last()).plain;
                 self.is_away(person, Some(text));
+                self.on_whois(now, code, message);
             }
             324 | 331 | 332 | 333 | 353 | 366 => {
                 self.on_description(now, code, message);
@@ -92,10 +91,11 @@ impl Client {
             352 | 354 => self.on_who(code, message),
             322 => self.on_listed(now, message),
             323 => self.on_list_end(),
+            code if whois::is_of_whois(code) => self.on_whois(now, code, message),
             341 => self.on_inviting(message),
             730 | 731 => self.on_monitored(now, code == 730, message),
             734 => self.on_monitor_full(now, message),
-            367 => self.on_ban_listed(message),
+            367 => self.on_ban_listed(now, message),
             368 => self.on_ban_list_end(message),
             code if refusal::is_error(code) => self.on_error(now, code, message),
             // The user has asked for something in the server's own language, and reads the answer.
@@ -116,10 +116,10 @@ impl Client {
         {
             return;
         }
-        if self.question_refused(code, message) {
+        let about = self.label.or_else(|| self.refused_command(code, message));
+        if self.question_refused(code, message, about) {
             return;
         }
-        let about = self.label.or_else(|| self.refused_command(code, message));
         if let Some(part) = about {
             let invites = self.book.get_mut(part.0).is_some_and(|p| p.what == What::Invite);
             // To say something to nobody fails as to somebody who is away; to invite nobody is a mistake.
@@ -207,38 +207,6 @@ impl Client {
             .iter()
             .find(|(name, _)| **name == *batch)
             .map(|(_, label)| *label)
-    }
-
-    /// RPL_BANLIST, while the list is read to lift a ban.
-    fn on_ban_listed(&mut self, message: &Message<'_>) {
-        let (room, mask) = (self.fold(message.param(1)), message.param(2));
-        let Some((seq, _)) = self.unban_of(&room) else {
-            return;
-        };
-        let Self { book, people, .. } = self;
-        let Some(pending) = book.get_mut(seq) else {
-            return;
-        };
-        let person = pending.person.clone().unwrap_or_else(|| Name::from(""));
-        if let What::Unban { masks, .. } = &mut pending.what
-            && masks.len() < super::bans::MOST_LIFTED
-            && super::bans::mask_hits(mask, &person, people.userhost(&person))
-        {
-            masks.push(mask.to_owned());
-        }
-    }
-
-    /// RPL_ENDOFBANLIST.
-    fn on_ban_list_end(&mut self, message: &Message<'_>) {
-        let room = self.fold(message.param(1));
-        if let Some((seq, _)) = self.unban_of(&room) {
-            self.lift(seq);
-        }
-    }
-
-    fn unban_of(&self, room: &str) -> Option<PartId> {
-        self.book
-            .oldest(|p| p.target.as_str() == room && matches!(p.what, What::Unban { listing: true, .. }))
     }
 }
 

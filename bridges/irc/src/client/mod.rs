@@ -10,6 +10,8 @@
 
 mod account;
 mod asking;
+mod asks;
+mod banlist;
 mod bans;
 mod book;
 mod entering;
@@ -26,12 +28,14 @@ mod refusal;
 mod registration;
 mod replies;
 mod rooms;
+mod settings;
 mod snapshot;
 pub(crate) mod to_irc;
 #[cfg(test)]
 mod transcript;
 mod watch;
 mod who;
+mod whois;
 
 use std::time::{Duration, Instant};
 
@@ -45,8 +49,8 @@ use crate::proto::casemap::Casemapping;
 use crate::proto::isupport::Isupport;
 use crate::proto::line::Line;
 
-use asking::Asks;
-use bans::RecentBans;
+use asks::Asks;
+use bans::{OwnBans, RecentBans};
 use book::{Book, PartId};
 pub(crate) use identity::{Credentials, Identity, Security, Webirc};
 use people::People;
@@ -117,6 +121,7 @@ pub(crate) struct Client {
     watch: Box<Watch>,
     recent_bans: RecentBans,
     asks: Asks,
+    own_bans: OwnBans,
     pulse: Pulse,
     events: Vec<RemoteEvent>,
     /// Whether QUIT was said: what the server has to say to that is nobody's concern.
@@ -165,6 +170,7 @@ impl Client {
             watch: Box::default(),
             recent_bans: RecentBans::default(),
             asks: Asks::default(),
+            own_bans: OwnBans::default(),
             pulse: Pulse::new(now.at),
             events: Vec::new(),
             leaving: false,

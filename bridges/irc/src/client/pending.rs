@@ -24,6 +24,7 @@ pub(super) enum What {
     Nick,
     Rank,
     Kick,
+    Settings,
     Invite,
     Ban,
     Unban {
@@ -42,7 +43,7 @@ impl What {
             Self::Say { notice: true, .. } => "NOTICE",
             Self::Topic => "TOPIC",
             Self::Nick => "NICK",
-            Self::Rank | Self::Ban | Self::Unban { .. } => "MODE",
+            Self::Rank | Self::Settings | Self::Ban | Self::Unban { .. } => "MODE",
             Self::Kick => "KICK",
             Self::Raw => "",
             Self::Invite => "INVITE",

@@ -76,6 +76,7 @@ impl Client {
                 let line = kick(&room.room, &person, reason.as_deref());
                 self.enter(txn, What::Kick, target, Some(person), vec![line]);
             }
+            Command::SetRoom { txn, room, change } => self.configure(txn, &room, &change),
             Command::Invite { txn, room, person } => {
                 let line = Line::command("INVITE").arg(&person).arg(&room.room);
                 let target = self.fold(&room.room);
@@ -207,6 +208,8 @@ impl Client {
     /// Sets the ban, and then removes the person if they are there: a ban alone lets them stay.
     fn ban(&mut self, txn: TransactionId, room: &str, person: Name, reason: Option<&str>) {
         let mask = bans::mask_of(&person, self.people.userhost(&person));
+        self.own_bans
+            .note(self.isupport.casemapping.fold(room), &mask, &person);
         let set = Line::command("MODE").arg(room).arg("+b").arg(&mask);
         let kick = kick(room, &person, reason);
         let target = self.fold(room);
@@ -250,7 +253,7 @@ impl Client {
     }
 
     /// Enters a command into the book and queues its lines, or refuses it when too many wait already.
-    fn enter(
+    pub(super) fn enter(
         &mut self,
         txn: TransactionId,
         what: What,
@@ -312,10 +315,16 @@ impl Client {
         }
         while out.len() < MOST_BYTES
             && self.queue.is_empty()
-            && let Some(Queued::Line(question)) = self.questions.front_mut()
+            && !self.questions.is_empty()
             && self.pace.take_spare(now.at)
         {
-            question.write(out);
+            match self.questions.front_mut() {
+                Some(Queued::Line(question)) => question.write(out),
+                Some(Queued::Ask { txn, line }) if self.asks.write(*txn, now.at, self.book.next()) => {
+                    line.write(out);
+                }
+                _ => {}
+            }
             self.questions.pop();
         }
     }
@@ -341,6 +350,8 @@ impl Client {
                     *rest = names;
                 }
             }
+            // Questions have a queue of their own.
+            Some(Queued::Ask { .. }) => self.queue.pop(),
             None => {}
         }
     }

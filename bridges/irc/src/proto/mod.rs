@@ -5,6 +5,7 @@
 pub mod caps;
 pub mod casemap;
 pub mod charset;
+pub mod clock;
 pub mod ctcp;
 pub mod format;
 pub mod isupport;
@@ -13,6 +14,7 @@ pub mod message;
 pub mod modes;
 pub mod sasl;
 pub mod scram;
+pub mod services;
 pub mod split;
 pub mod sts;
 pub mod time;

@@ -252,22 +252,27 @@ impl Login {
 
     /// What a command asked for is done, or has failed.
     pub(crate) fn answer_command(&mut self, asker: Asker, result: Result<String, String>, out: &mut Effects) {
-        let id = match asker {
-            Asker::Command(id) => id,
-            Asker::Chat | Asker::Iq { .. } => {
-                let (Ok(text) | Err(text)) = result;
-                return self.say(&text, out);
-            }
-        };
-        let Some(session) = self.desk.end(&id) else { return };
         let reply = match result {
             Ok(text) => Reply::Done(text),
             Err(text) => Reply::Failed(text),
         };
+        self.reply_to(asker, &reply, out);
+    }
+
+    /// What a command had to wait for has come.
+    pub(super) fn reply_to(&mut self, asker: Asker, reply: &Reply, out: &mut Effects) {
+        let id = match asker {
+            Asker::Command(id) => id,
+            Asker::Chat | Asker::Iq { .. } => {
+                let text = super::chat::text_of(reply);
+                return self.say(&text, out);
+            }
+        };
+        let Some(session) = self.desk.end(&id) else { return };
         let mut xml = Xml::stanza("iq", &session.asked, &session.owner);
         xml.attr("type", "result")
             .attr("id", session.waiting.as_deref().unwrap_or_default());
-        out.send(write_command(xml, session.node, &id, &Answer::Completed(&reply)));
+        out.send(write_command(xml, session.node, &id, &Answer::Completed(reply)));
     }
 }
 

@@ -104,11 +104,7 @@ impl Login {
             asker: Asker::Chat,
             out,
         };
-        match (command.run)(self, run) {
-            Reply::Done(text) | Reply::Failed(text) => text,
-            Reply::Result(form) => result_text(&form),
-            Reply::Later => String::new(),
-        }
+        text_of(&(command.run)(self, run))
     }
 
     /// The command of this name that the user may run, whatever it is for.
@@ -211,6 +207,15 @@ fn explain(command: &Definition, about: Option<&str>, stages: &[Shown]) -> Strin
         }
     }
     text
+}
+
+/// A reply as a message; empty if there is nothing to say yet.
+pub(super) fn text_of(reply: &Reply) -> String {
+    match reply {
+        Reply::Done(text) | Reply::Failed(text) => text.clone(),
+        Reply::Result(form) => result_text(form),
+        Reply::Later => String::new(),
+    }
 }
 
 fn result_text(form: &Shown) -> String {

@@ -6,6 +6,7 @@ mod chat;
 mod configure;
 mod network;
 mod user;
+mod whois;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;

@@ -8,7 +8,7 @@ use crate::login::{Link, Login, shown_form};
 use crate::portal::Room;
 
 /// All of them.
-pub(super) static ALL: [Definition; 11] = [
+pub(super) static ALL: [Definition; 13] = [
     Definition {
         node: "register",
         title: "Register or change your registration",
@@ -51,6 +51,7 @@ pub(super) static ALL: [Definition; 11] = [
     network::DISCONNECT,
     network::RECONNECT,
     network::RAW,
+    super::whois::WHOIS,
     Definition {
         node: "rooms",
         title: "List your rooms",
@@ -69,6 +70,7 @@ pub(super) static ALL: [Definition; 11] = [
         form: leave_form,
         run: leave,
     },
+    super::whois::WHOIS,
     Definition {
         node: "unregister",
         title: "Unregister",

@@ -8,7 +8,7 @@ use minidom::Element;
 use viaduct_bridge::{Address, Failure, Question, RoomId, RoomList, ServerId, Timestamp};
 
 use super::Login;
-use super::asking::Wish;
+use super::asking::Waiting;
 use super::directory::Directory;
 use super::outcomes::Request;
 use crate::effect::{Effect, Effects, Timer};
@@ -103,7 +103,8 @@ impl Login {
             return self.answer_rooms(server, &Request::of(stanza), &wish, out);
         }
         let question = Question::Rooms(server.clone());
-        self.inquire(question, connect, stanza, Wish::Rooms(wish), out);
+        let waiting = Waiting::Rooms(Request::of(stanza), wish);
+        self.inquire(question, connect, stanza, waiting, out);
     }
 
     /// The lists that are out of date are dropped.

@@ -5,6 +5,7 @@ use viaduct_bridge::{Level, Name, PersonId, Recipient, RoomId};
 use super::Login;
 use super::outcomes::Pending;
 use crate::effect::Effects;
+use crate::forms::Submission;
 use crate::ns;
 use crate::payload;
 use crate::portal::presence::status;
@@ -26,11 +27,43 @@ impl Login {
             }
             (_, Some(_)) => self.private_message(id, stanza, out),
             (_, None) if self.invitation(id, stanza, out) => {}
+            (_, None) if Submission::of(&stanza.element).is_some() => self.room_form(id, stanza, out),
             (_, None) => {
                 let text = "Send messages for the room with type 'groupchat'.";
                 out.send_opt(stanza.error(&Problem::because(Condition::BadRequest, text)));
             }
         }
+    }
+
+    /// A form in a message to a room: somebody asks for voice (XEP-0045 §7.13). Those who could give it have no such
+    /// forms; they can be asked in words.
+    fn room_form(&mut self, id: &RoomId, stanza: &Incoming, out: &mut Effects) {
+        let form = Submission::of(&stanza.element).unwrap_or_default();
+        if form.form_type.as_deref() != Some(ns::MUC_REQUEST) {
+            return out.send_opt(stanza.error(&Problem::new(Condition::BadRequest)));
+        }
+        let room = self
+            .rooms
+            .get(id)
+            .filter(|room| room.joined(&stanza.resource()).is_some());
+        let Some(room) = room else {
+            let text = "You are not in this room. Join it first.";
+            return out.send_opt(stanza.error(&Problem::because(Condition::NotAcceptable, text)));
+        };
+        let moderators = room
+            .occupants
+            .iter()
+            .filter(|(_, occupant)| occupant.role(true) == "moderator");
+        let names: Vec<&str> = moderators.map(|(_, it)| it.nick.as_str()).take(5).collect();
+        let text = if names.is_empty() {
+            "Voice cannot be asked for here, and nobody is in the room who could give it.".to_owned()
+        } else {
+            format!(
+                "Voice cannot be asked for by a form here. Write to a moderator: {}.",
+                names.join(", ")
+            )
+        };
+        out.send_opt(stanza.error(&Problem::because(Condition::NotAllowed, text)));
     }
 
     fn groupchat(&mut self, id: &RoomId, stanza: &Incoming, out: &mut Effects) {

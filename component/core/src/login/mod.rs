@@ -13,6 +13,8 @@ mod listing;
 mod lists;
 mod messages;
 mod outcomes;
+mod owner;
+mod people;
 mod register;
 mod room_iq;
 mod room_presence;
@@ -44,11 +46,13 @@ use chats::Chat;
 use contacts::Contact;
 use gateway_presence::{Entry, Online};
 use lists::Lists;
+use people::Profiles;
 use register::Registrations;
 use rounds::Rounds;
 use servers::Server;
 
 pub(crate) use outcomes::Pending;
+pub(crate) use people::describe;
 pub(crate) use register::{Asker, shown as shown_form};
 pub(crate) use servers::Link;
 
@@ -83,6 +87,7 @@ pub struct Login {
     failed: HashMap<TransactionId, (OutboxRecord, Failure)>,
     /// The rooms of servers, as they were told lately.
     lists: Lists,
+    profiles: Profiles,
     registrations: Registrations,
     pub(crate) desk: CommandDesk,
     /// Whether the user's clients told the network that the user is away.
@@ -122,6 +127,7 @@ impl Login {
             pending: HashMap::new(),
             failed: HashMap::new(),
             lists: Lists::default(),
+            profiles: Profiles::default(),
             registrations: Registrations::default(),
             desk: CommandDesk::default(),
             away: None,

@@ -1,9 +1,10 @@
 //! How commands ended, and who is told.
 
-use viaduct_bridge::{Message, Name, Outcome, Recipient, Timestamp, TransactionId};
+use viaduct_bridge::{Message, Name, Outcome, Recipient, RoomId, Secret, Timestamp, TransactionId};
 
 use super::Login;
 use super::asking::Inquiry;
+use super::owner::new_key;
 use super::register::Asker;
 use crate::effect::{Effects, Mark};
 use crate::ns;
@@ -47,6 +48,8 @@ pub(crate) enum Pending {
         request: Request,
         /// The IQ's other commands that are not done yet.
         rest: Vec<TransactionId>,
+        /// The password of a room that this command sets or takes away.
+        key: Option<(RoomId, Option<Secret>)>,
     },
 }
 
@@ -120,7 +123,12 @@ impl Login {
                 };
                 self.answer_command(asker, result, out);
             }
-            (Pending::Part { request, rest }, outcome) => self.part_done(&request, &rest, &outcome, out),
+            (Pending::Part { request, rest, key }, outcome) => {
+                if let (Some((room, key)), Outcome::Accepted { .. }) = (key, &outcome) {
+                    self.remember_key(&room, key, out);
+                }
+                self.part_done(&request, &rest, &outcome, out);
+            }
             (Pending::Question(inquiry), outcome) => self.answered(now, *inquiry, outcome, out),
             (Pending::Message { .. } | Pending::Nick { .. } | Pending::Stanza(_), Outcome::Answered(_)) => {}
         }
@@ -143,6 +151,16 @@ impl Login {
         }
     }
 
+    /// The room has another password: the next join needs it.
+    fn remember_key(&mut self, room: &RoomId, key: Option<Secret>, out: &mut Effects) {
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.key = key;
+            if room.recorded {
+                out.write(room.record());
+            }
+        }
+    }
+
     /// Waits for all commands of one IQ.
     pub(super) fn await_all(
         &mut self,
@@ -151,13 +169,15 @@ impl Login {
         out: &mut Effects,
     ) {
         let all: Vec<TransactionId> = commands.iter().filter_map(viaduct_bridge::Command::txn).collect();
-        for txn in &all {
+        for command in &commands {
+            let Some(txn) = &command.txn() else { continue };
             let rest = all.iter().copied().filter(|other| other != txn).collect();
             self.pending.insert(
                 *txn,
                 Pending::Part {
                     request: Request::of(stanza),
                     rest,
+                    key: new_key(command),
                 },
             );
         }

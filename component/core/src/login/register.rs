@@ -282,6 +282,7 @@ impl Login {
             out.push(Effect::CloseSession { reason: None });
             self.servers.clear();
             self.lists.clear();
+            self.profiles.clear();
             self.rejoin_all(out);
         }
         self.entry.begin_anew();
@@ -338,6 +339,7 @@ impl Login {
         self.failed.clear();
         self.warned.clear();
         self.lists.clear();
+        self.profiles.clear();
         self.online.clear();
         self.account = None;
         self.preferences = crate::records::Preferences::default();
@@ -376,11 +378,7 @@ impl Login {
                 let text = problem.text.unwrap_or_default();
                 self.answer_command(asker, Err(text), out);
             }
-            Pending::Question(inquiry) => {
-                for request in inquiry.requests() {
-                    out.send(request.refuse(&problem));
-                }
-            }
+            Pending::Question(inquiry) => self.refuse_inquiry(*inquiry, &problem, out),
         }
     }
 }

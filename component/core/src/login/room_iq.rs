@@ -1,6 +1,6 @@
 //! Requests to a room and to its occupants.
 
-use viaduct_bridge::{Level, RoomId, Timestamp};
+use viaduct_bridge::{Level, PersonId, RoomId, Timestamp};
 
 use super::Login;
 use crate::command::Target;
@@ -8,8 +8,8 @@ use crate::effect::Effects;
 use crate::forms::{Shown, ShownField};
 use crate::names;
 use crate::ns;
+use crate::portal::Place;
 use crate::portal::join::MOST_HISTORY;
-use crate::portal::{Place, Room};
 use crate::service::{DiscoInfo, person_info};
 use crate::stanza::{Condition, Incoming, Problem};
 
@@ -37,23 +37,21 @@ impl Login {
                 out.send_opt(stanza.error(&Problem::new(Condition::ServiceUnavailable)));
             }
             (_, "query" | "metadata", ns::MAM) => self.archive_iq(id, stanza, out),
-            (_, "query", ns::MUC_ADMIN) => self.admin_iq(id, stanza, out),
-            (_, "query", ns::MUC_OWNER) => {
-                let owner = self
-                    .rooms
-                    .get(id)
-                    .and_then(Room::myself)
-                    .is_some_and(|me| me.affiliation().name() == "owner");
-                let problem = if owner {
-                    Problem::because(
-                        Condition::FeatureNotImplemented,
-                        "Rooms of this network are not configured here.",
-                    )
-                } else {
-                    Problem::because(Condition::Forbidden, "Only owners may do this.")
+            (_, "query", ns::REGISTER) => {
+                let problem = match self.shut_out() {
+                    Some(Problem { text, .. }) => Problem {
+                        text,
+                        ..Problem::new(Condition::NotAllowed)
+                    },
+                    None => Problem::because(
+                        Condition::ServiceUnavailable,
+                        "Nobody registers with a room of this network. A nickname is kept by an account of the network.",
+                    ),
                 };
                 out.send_opt(stanza.error(&problem));
             }
+            (_, "query", ns::MUC_ADMIN) => self.admin_iq(id, stanza, out),
+            (_, "query", ns::MUC_OWNER) => self.owner_iq(id, stanza, out),
             _ => {
                 let info = || self.room_info(id);
                 self.disco_or(now, stanza, info, out);
@@ -146,6 +144,12 @@ impl Login {
             let text = "Only people in the room may do this.";
             return out.send_opt(stanza.error(&Problem::because(Condition::Forbidden, text)));
         };
+        let asks_for_bans = query
+            .get_child("item", ns::MUC_ADMIN)
+            .is_some_and(|item| item.attr("affiliation") == Some("outcast") && item.attr("role").is_none());
+        if stanza.ty() == "get" && asks_for_bans {
+            return self.ban_list(id, stanza, out);
+        }
         if stanza.ty() == "get" {
             let answer = room.admin_list(&self.ctx, stanza, query);
             return self.answer(stanza, answer, out);
@@ -164,8 +168,8 @@ impl Login {
         }
     }
 
-    /// A request to an occupant: to oneself it is a self-ping (XEP-0410); the others are people of the network, for
-    /// whom we answer.
+    /// A request to an occupant: to oneself it is a self-ping (XEP-0410); the others are people of the network, who are
+    /// asked by the network's means.
     fn occupant_iq(&mut self, now: Timestamp, id: &RoomId, stanza: &Incoming, out: &mut Effects) {
         let nick = stanza.to.resource().map_or("", |resource| resource.as_str());
         let is_ping = stanza
@@ -183,7 +187,7 @@ impl Login {
             };
             return out.send_opt(stanza.error(&Problem::because(condition, "You are not in this room.")));
         };
-        let Some((_, occupant)) = room.occupants.by_resource(nick) else {
+        let Some((person, occupant)) = room.occupants.by_resource(nick) else {
             let myself = room
                 .joined(&stanza.resource())
                 .is_some_and(|joined| names::resource(&joined.nick) == nick);
@@ -196,5 +200,17 @@ impl Login {
         };
         let name = names::resource(&occupant.nick).into_owned();
         self.disco_or(now, stanza, || person_info(&name), out);
+        let name = occupant.nick.to_string();
+        let asks_for_card = stanza
+            .payload()
+            .is_some_and(|payload| payload.is("vCard", ns::VCARD));
+        if *person == room.me && !asks_for_card {
+            return self.disco_or(now, stanza, || person_info(&name), out);
+        }
+        let person = PersonId {
+            server: id.server.clone(),
+            person: person.clone(),
+        };
+        self.ask_about(now, &person, &name, stanza, out);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use viaduct_bridge::{Command, Failure, Name, RoomId, ServerEvent, ServerId, Timestamp};
+use viaduct_bridge::{Address, Command, Failure, Name, PersonId, RoomId, ServerEvent, ServerId, Timestamp};
 
 use super::Login;
 use super::outcomes::Pending;
@@ -27,6 +27,8 @@ pub(crate) struct Server {
     pub link: Link,
     /// Whether the user was told that the connection was lost.
     told_lost: bool,
+    /// Whether the user was told that the nickname is somebody's.
+    told_owned: bool,
     /// Whether somebody was spoken with directly over this connection.
     pub spoke: bool,
     /// What the user is to be told about this connection, as soon as that can be.
@@ -121,6 +123,7 @@ impl Login {
                 self.servers.remove(id);
             }
             ServerEvent::Notice { text } => self.server_says(id, &text, out),
+            ServerEvent::NickOwned { nick, services } => self.nick_owned(id, &nick, services, out),
             ServerEvent::Invited { room, by, person } => self.invited(&room, &by, &person, out),
         }
     }
@@ -200,7 +203,7 @@ impl Login {
 
     /// Says something to the user from a server.
     fn server_says(&self, server: &ServerId, text: &str, out: &mut Effects) {
-        let from = self.ctx.jid(&viaduct_bridge::Address::Server(server.clone()));
+        let from = self.ctx.jid(&Address::Server(server.clone()));
         let mut xml = Xml::stanza("message", &from, &self.bare);
         out.send(
             xml.attr("type", "chat")
@@ -208,6 +211,30 @@ impl Login {
                 .leaf("body", text)
                 .finish(),
         );
+    }
+
+    /// The nickname belongs to an account. The network's own words are for people with an IRC client, so this says once
+    /// what they mean here.
+    fn nick_owned(&mut self, id: &ServerId, nick: &Name, services: Name, out: &mut Effects) {
+        if std::mem::replace(&mut self.server(id).told_owned, true) {
+            return;
+        }
+        let person = PersonId {
+            server: id.clone(),
+            person: services,
+        };
+        let services = self.ctx.jid(&Address::Person(person));
+        let gateway = &self.ctx.domain;
+        let registration = if self.account.is_some() {
+            format!("check the account and password of your registration with {gateway}")
+        } else {
+            format!("register with {gateway}, and you are logged in by yourself from then on")
+        };
+        let text = format!(
+            "The nickname {nick} belongs to an account on {id}. If the account is yours, {registration}; or write \
+             'IDENTIFY' and the password to {services}. If it is not, choose another nickname."
+        );
+        self.server_says(id, &text, out);
     }
 
     /// Leaves a server that nothing needs any more.

@@ -1,12 +1,12 @@
 //! Requests to the gateway itself, to servers and to people. Everything ends in one answer.
 
-use viaduct_bridge::{ServerId, Timestamp};
+use viaduct_bridge::{PersonId, ServerId, Timestamp};
 
 use super::Login;
 use crate::command::Target;
 use crate::effect::Effects;
 use crate::ns;
-use crate::service::{CAPS_NODE, DiscoInfo, gateway_info, person_info, server_info};
+use crate::service::{CAPS_NODE, DiscoInfo, gateway_info, server_info};
 use crate::stanza::{Condition, Incoming, Problem};
 use crate::time;
 use crate::xml::Stanza;
@@ -133,9 +133,15 @@ impl Login {
         Ok(xml.finish())
     }
 
-    pub(super) fn person_iq(&mut self, now: Timestamp, stanza: &Incoming, out: &mut Effects) {
+    pub(super) fn person_iq(
+        &mut self,
+        now: Timestamp,
+        person: &PersonId,
+        stanza: &Incoming,
+        out: &mut Effects,
+    ) {
         let name = stanza.to.node().map_or("", |node| node.as_str()).to_owned();
-        self.disco_or(now, stanza, || person_info(&name), out);
+        self.ask_about(now, person, &name, stanza, out);
     }
 
     pub(super) fn server_iq(

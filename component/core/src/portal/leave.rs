@@ -129,6 +129,25 @@ impl Room {
         self.occupants = super::occupants::Occupants::default();
     }
 
+    /// The user has ended the room (XEP-0045 §10.9): everybody is out, and told where to go instead.
+    pub fn destroyed(&mut self, instead: Option<&str>, reason: Option<&str>, out: &mut Effects) {
+        for joined in std::mem::take(&mut self.joined) {
+            out.write(Write::Left {
+                portal: self.id,
+                resource: joined.resource.clone(),
+            });
+            out.send(Self::destruction(
+                &self.jid,
+                &joined.nick,
+                &joined.jid,
+                instead,
+                reason,
+            ));
+        }
+        self.shown = None;
+        self.unconfirmed.clear();
+    }
+
     /// Takes out everybody who believes to be in.
     pub fn expel(&mut self, ctx: &Context, codes: &[&'static str], reason: Option<&str>, out: &mut Effects) {
         let me = self.myself().cloned();

@@ -2,9 +2,10 @@
 //!
 //! [`Room`] is the state; what can happen to it is in the modules: somebody wants in ([`join`]), the network tells
 //! who is there ([`members`]), something is said ([`message`]), the subject ([`subject`]), nicknames ([`nick`]),
-//! moderation ([`moderation`]), leaving ([`leave`]), and coming back after a link was lost ([`resync`]). What a room
+//! moderation ([`moderation`]), settings ([`config`]), leaving ([`leave`]), and coming back after a link was lost ([`resync`]). What a room
 //! sends is written in [`presence`].
 
+pub mod config;
 pub mod join;
 pub mod leave;
 pub mod members;

@@ -285,6 +285,32 @@ impl Room {
     }
 }
 
+impl Room {
+    /// Tells a resource that the room is no more (XEP-0045 §10.9), and perhaps which one is instead of it.
+    #[must_use]
+    pub fn destruction(
+        room: &str,
+        nick: &str,
+        to: &str,
+        instead: Option<&str>,
+        reason: Option<&str>,
+    ) -> Stanza {
+        let mut xml = Xml::stanza("presence", &format!("{room}/{}", names::resource(nick)), to);
+        xml.attr("type", "unavailable");
+        xml.start_ns("x", ns::MUC_USER).start("item");
+        xml.attr("affiliation", Affiliation::None.name())
+            .attr("role", "none")
+            .end();
+        xml.start("destroy").attr_opt("jid", instead);
+        if let Some(reason) = reason {
+            xml.leaf("reason", reason);
+        }
+        xml.end();
+        write_codes(&mut xml, &[status::SELF]);
+        xml.finish()
+    }
+}
+
 /// Writes that somebody is away, and why, if they are.
 pub fn write_away(xml: &mut Xml, away: Option<&str>) {
     if let Some(words) = away {

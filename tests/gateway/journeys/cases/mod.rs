@@ -45,8 +45,10 @@ mod login_contacts;
 mod login_end;
 mod login_services;
 mod moderation;
+mod moderation_bans;
 mod moderation_ranks;
 mod nick;
+mod people;
 mod ping;
 mod presence;
 mod private;
@@ -58,7 +60,9 @@ mod registration_record;
 mod registration_remove;
 mod registration_support;
 mod restart;
+mod room_config;
 mod room_disco;
+mod room_register;
 mod settings;
 mod spelling;
 mod stage;
@@ -100,14 +104,18 @@ pub(crate) const ALL: &[&[Case]] = &[
     join_again::CASES,
     join_refused::CASES,
     moderation::CASES,
+    moderation_bans::CASES,
     moderation_ranks::CASES,
     nick::CASES,
+    people::CASES,
     ping::CASES,
     presence::CASES,
     private::CASES,
+    room_config::CASES,
     room_disco::CASES,
     settings::CASES,
     spelling::CASES,
+    room_register::CASES,
     subject::CASES,
     worlds::CASES,
     faults_disk::CASES,

@@ -39,7 +39,16 @@ async fn a_self_ping_tells_who_is_in(t: Ctx) -> Result<()> {
     granted(&ping(&laptop, &s.me()).await?)?;
 
     // Under a name that is not the own one there is somebody else, or nobody.
-    granted(&ping(&s.phone, &s.occupant(s.alice.nick())).await?)?;
+    let alice = s.occupant(s.alice.nick());
+    let pong = async {
+        let asked = s
+            .alice
+            .expect("a ping", |line| line.last().starts_with("\u{1}PING"))
+            .await?;
+        s.alice.notice(&s.nick, asked.last()).await
+    };
+    let (answer, ()) = tokio::try_join!(ping(&s.phone, &alice), pong)?;
+    granted(&answer)?;
     refused(&ping(&s.phone, &s.occupant("nobody")).await?, "item-not-found")?;
 
     s.phone.leave(&s.room, &s.nick, "").await?;

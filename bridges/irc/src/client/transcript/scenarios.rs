@@ -31,6 +31,7 @@ scenarios! {
     account_refused_in_plain_text
     account_without_certificate
     account_without_sasl
+    ban_list
     bans
     capabilities_one_by_one
     capabilities_old_server
@@ -58,9 +59,12 @@ scenarios! {
     nick_in_use
     nick_too_long
     private_messages
+    programs
     questions_wait
     ranks
     replies_of_the_standard
+    services
+    settings
     split
     sts_encrypted
     sts_late
@@ -73,6 +77,7 @@ scenarios! {
     watch_monitor
     who_is_away
     who_is_away_once
+    whois
 }
 
 /// The answer to WHO has a line for each person, so nobody asks about a crowd.

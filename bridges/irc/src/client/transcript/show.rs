@@ -1,8 +1,8 @@
 //! Events in one line each, for transcripts.
 
 use viaduct_bridge::{
-    Departure, Failure, Member, Message, MessageKind, Outcome, PersonEvent, Rank, RemoteEvent, Reply,
-    RoomEvent, RoomFlags, ServerEvent, Topic,
+    Departure, Failure, Member, Message, MessageKind, Outcome, PersonEvent, Profile, Rank, RemoteEvent,
+    Reply, RoomEvent, RoomFlags, ServerEvent, Topic,
 };
 
 pub(super) fn show(event: &RemoteEvent) -> String {
@@ -21,6 +21,7 @@ fn server(event: &ServerEvent) -> String {
             format!("online as {nick} ({me}){warning}")
         }
         ServerEvent::Notice { text } => format!("notice: {text}"),
+        ServerEvent::NickOwned { nick, services } => format!("{nick} is owned, says {services}"),
         ServerEvent::Invited { room, by, person } => format!("invited into {} by {by} ({person})", room.room),
         other => format!("{other:?}"),
     }
@@ -130,6 +131,38 @@ fn show_reply(reply: &Reply) -> String {
                 .collect();
             format!("rooms: {}", rooms.join(", "))
         }
+        Reply::Profile(profile) => {
+            let Profile {
+                nick,
+                real_name,
+                address,
+                server,
+                account,
+                idle,
+                since,
+                away,
+                rooms,
+                notes,
+            } = profile;
+            let words = [nick, real_name, address, server, account, away];
+            let words: Vec<&str> = words.iter().map(|word| word.as_deref().unwrap_or("-")).collect();
+            let since = since.map(|since| since.0 / 1_000_000);
+            let idle = idle.map(|idle| idle.as_secs());
+            format!(
+                "profile: {} idle={idle:?} since={since:?} rooms={rooms:?} notes={notes:?}",
+                words.join("|")
+            )
+        }
+        Reply::Bans(bans) => {
+            let bans = bans.iter().map(|ban| match &ban.person {
+                Some(person) => format!(" {}={person}", ban.mask),
+                None => format!(" {}", ban.mask),
+            });
+            format!("bans:{}", bans.collect::<String>())
+        }
+        Reply::Version(text) => format!("version: {text}"),
+        Reply::Pong => "pong".to_owned(),
+        Reply::Clock { at, offset } => format!("clock: {} {offset:+}", at.0 / 1_000_000),
     }
 }
 

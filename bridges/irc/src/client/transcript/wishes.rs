@@ -1,14 +1,14 @@
 //! What the user wants, as transcripts write it.
 
 use viaduct_bridge::{
-    Command, Content, MessageKind, Name, PersonId, Question, Rank, Recipient, RoomId, Secret, ServerId, Text,
-    TransactionId,
+    Command, Content, MessageKind, Name, PersonId, Probe, Question, Rank, Recipient, RoomChange, RoomId,
+    Secret, ServerId, Text, TransactionId,
 };
 
 /// `join #c [key]`, `leave #c [words]`, `say 1 #c words`, `me 1 #c words`, `notice 1 #c words`, `topic 1 #c words`,
 /// `nick 1 new`, `rank 1 #c bob +ov-h`, `kick 1 #c bob [words]`, `ban 1 #c bob [words]`, `unban 1 #c bob`,
-/// `away [words]`, `connect`, `list 1 .`, `invite 1 #c bob`, `watch bob`, `unwatch bob`. In words,
-/// `\n` ends a line.
+/// `away [words]`, `connect`, `list 1 .`, `invite 1 #c bob`, `watch bob`, `unwatch bob`,
+/// `bans 1 #c`, `set 1 #c +m -i +k=word`, `whois 1 bob`, `version 1 bob`, `ping 1 bob`, `time 1 bob`. In words, `\n` ends a line.
 pub(super) fn command(text: &str) -> Command {
     let text = text.replace("\\n", "\n");
     let mut words = text.splitn(2, ' ');
@@ -86,6 +86,37 @@ pub(super) fn command(text: &str) -> Command {
             room: room(target),
             person: Name::from(person),
         },
+        "whois" | "version" | "ping" | "time" => {
+            let person = PersonId {
+                server,
+                person: Name::from(target),
+            };
+            let program = |what| Question::Program {
+                person: person.clone(),
+                what,
+            };
+            let question = match verb {
+                "whois" => Question::Profile(person),
+                "version" => program(Probe::Version),
+                "ping" => program(Probe::Ping),
+                _ => program(Probe::Time),
+            };
+            Command::Ask {
+                txn,
+                question,
+                nick: None,
+            }
+        }
+        "bans" => Command::Ask {
+            txn,
+            question: Question::Bans(room(target)),
+            nick: None,
+        },
+        "set" => Command::SetRoom {
+            txn,
+            room: room(target),
+            change: read_change(all),
+        },
         "list" => Command::Ask {
             txn,
             question: Question::Rooms(server),
@@ -126,6 +157,25 @@ pub(super) fn command(text: &str) -> Command {
         },
         _ => panic!("unknown command {verb}"),
     }
+}
+
+/// `+m`, `-i`, `+t`, `+s`, `-s`, `+k=word`, `-k`, `+l=5`, `-l`, with spaces between.
+fn read_change(text: &str) -> RoomChange {
+    let mut change = RoomChange::default();
+    for word in text.split(' ') {
+        let set = word.starts_with('+');
+        let (mode, value) = word[1..].split_once('=').unwrap_or((&word[1..], ""));
+        match mode {
+            "m" => change.moderated = Some(set),
+            "i" => change.invite_only = Some(set),
+            "t" => change.topic_locked = Some(set),
+            "s" => change.hidden = Some(set),
+            "k" => change.password = Some(set.then(|| Secret::new(value))),
+            "l" => change.limit = Some(set.then(|| value.parse().expect("a number"))),
+            _ => panic!("unknown mode {word}"),
+        }
+    }
+    change
 }
 
 fn read_ranks(text: &str) -> (Rank, Rank) {
