@@ -133,8 +133,14 @@ impl Login {
             .rooms
             .values_mut()
             .filter(|room| room.room.server == *id && room.place != Place::Outside);
+        let mut stays = false;
         for room in rooms {
             room.refuse(&self.ctx, &failure, out);
+            stays |= !room.joined.is_empty();
+        }
+        if stays && !std::mem::replace(&mut self.server(id).told_lost, true) {
+            let text = format!("There is no connection to {id} at the moment: {failure} Trying again.");
+            self.tell_rooms(id, &text, out);
         }
         if self.is_home(id) && self.wants_home() {
             if !self.online.is_empty() {

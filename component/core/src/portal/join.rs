@@ -18,8 +18,9 @@ use crate::time;
 /// The most messages of history that a join gets. The archive has the others.
 pub(crate) const MOST_HISTORY: u32 = 1_000;
 
-/// How long to wait before a room in which the user stays is entered again.
-const TRY_AGAIN: Duration = Duration::from_secs(60);
+/// How long to wait before a room in which the user is to be is entered again; it doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(4);
+const LONGEST_PAUSE: Duration = Duration::from_secs(240);
 
 /// Whether it may be otherwise later, without anybody doing anything.
 fn may_pass(failure: &Failure) -> bool {
@@ -168,18 +169,13 @@ impl Room {
         })));
     }
 
-    /// The network does not let the user in: everybody who waits is told, and who believes to be in as well.
+    /// The network does not let the user in: everybody who waits is told. Who believes to be in stays in as long as it
+    /// may pass (a gateway that starts before the network's server must not throw its users out), and is taken out
+    /// where it will not.
     pub fn refuse(&mut self, ctx: &Context, failure: &Failure, out: &mut Effects) {
         let problem = Problem::from(failure);
+        self.fall_out_of_step();
         self.place = Place::Outside;
-        if !may_pass(failure) {
-            self.let_go(out);
-        } else if self.kept {
-            out.push(Effect::SetTimer {
-                timer: Timer::Kept(self.id),
-                after: TRY_AGAIN,
-            });
-        }
         for waiting in std::mem::take(&mut self.waiting) {
             out.send(Self::presence_error(
                 &waiting.asked,
@@ -188,6 +184,18 @@ impl Room {
                 &problem,
             ));
         }
+        if may_pass(failure) {
+            if self.is_wanted() {
+                let doubled = FIRST_PAUSE * 2_u32.saturating_pow(self.refusals.into());
+                self.refusals = self.refusals.saturating_add(1).min(16);
+                out.push(Effect::SetTimer {
+                    timer: Timer::Kept(self.id),
+                    after: doubled.min(LONGEST_PAUSE),
+                });
+            }
+            return;
+        }
+        self.let_go(out);
         let reason: Name = failure.to_string().into();
         self.expel(ctx, &[status::TECHNICAL], Some(&reason), out);
     }

@@ -125,6 +125,8 @@ pub struct Room {
     pub chosen: Chosen,
     /// Whether the user stays in it without any client.
     pub kept: bool,
+    /// How often in a row it could not be entered for now.
+    pub refusals: u8,
 }
 
 impl Room {
@@ -157,6 +159,7 @@ impl Room {
             recorded: false,
             chosen: Chosen::by_default(ctx.history_default),
             kept: false,
+            refusals: 0,
         }
     }
 
@@ -233,6 +236,12 @@ impl Room {
     #[must_use]
     pub fn is_in_step(&self) -> bool {
         self.shown.is_none()
+    }
+
+    /// Whether the user is to be in the room although nobody waits for it: clients believe to be in, or it is kept.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.kept || !self.joined.is_empty()
     }
 
     /// Whether nothing holds the user in the room.

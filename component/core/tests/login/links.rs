@@ -381,3 +381,39 @@ fn what_is_stored_about_one_does_not_replace_what_is_stored_about_another() {
     let different: std::collections::HashSet<_> = places.iter().collect();
     assert_eq!((places.len(), different.len()), (3, 3), "{places:?}");
 }
+
+#[test]
+fn a_gateway_that_starts_before_the_networks_server_throws_nobody_out() {
+    let mut desk = Desk::new(Some(restarted(vec![])));
+    desk.input(Input::LinkUp);
+    desk.input(Input::Start);
+    let failure = Failure::refused(viaduct_bridge::Refusal::Unreachable, "srv cannot be reached.");
+    let event = viaduct_bridge::ServerEvent::Failed {
+        failure: failure.clone(),
+    };
+    let server = room_id().server;
+    let failed = desk.input(Input::Remote(RemoteEvent::Server { server, event }));
+    let told = stanzas(&failed).join("\n");
+    assert!(
+        !told.contains("unavailable") && told.contains("Trying again"),
+        "{failed:?}"
+    );
+    let refused = desk.room(RoomEvent::Refused { failure });
+    assert!(!refused.join("").contains("unavailable"), "{refused:?}");
+    let portal = failed
+        .iter()
+        .find_map(|line| line.split("Kept(PortalId(").nth(1))
+        .expect("a timer");
+    let portal = portal
+        .split(')')
+        .next()
+        .and_then(|id| id.parse().ok())
+        .expect("a portal");
+    let timer = viaduct_core::effect::Timer::Kept(viaduct_core::records::PortalId(portal));
+    let again = desk.input(Input::Timer(timer));
+    assert!(again.join("").contains("Submit(Join"), "{again:?}");
+    // What will not pass by itself does throw out.
+    let failure = Failure::refused(viaduct_bridge::Refusal::Banned, "You are banned.");
+    let out = desk.room(RoomEvent::Refused { failure }).join("");
+    assert!(out.contains("unavailable") && out.contains("banned"), "{out}");
+}
