@@ -2,6 +2,7 @@
 
 use viaduct_gateway_tests::prelude::*;
 
+use super::commands_support::{FormExt as _, run};
 use super::stage::{Script, Stage, granted, refused};
 
 pub(crate) const CASES: &[Case] = &[
@@ -10,6 +11,7 @@ pub(crate) const CASES: &[Case] = &[
     case!(nobody_has_no_card).rows("M88"),
     case!(idle_time_is_told),
     case!(a_command_tells_who_somebody_is),
+    case!(an_ad_hoc_command_tells_it_too),
     case!(programs_are_asked).rows("M88"),
     case!(programs_that_refuse_are_one_error),
 ];
@@ -141,6 +143,31 @@ async fn a_command_tells_who_somebody_is(t: Ctx) -> Result<()> {
             stanza.is_message() && stanza.body().is_some_and(|body| body.starts_with("There is no"))
         })
         .await?;
+    Ok(())
+}
+
+async fn an_ad_hoc_command_tells_it_too(t: Ctx) -> Result<()> {
+    let s = Stage::set(&t).await?;
+    let whom = t.person(s.alice.nick());
+    let done = run(&s.phone, "whois", &[("who", &whom)]).await?;
+    ensure!(done.status == "completed", "{}", done.xml);
+    let text = done.form().with_context(|| done.xml.clone())?.text_of_all();
+    for part in [s.alice.nick(), "of the test", s.channel.as_str()] {
+        ensure!(text.contains(part), "{part}: {text}");
+    }
+    // What goes wrong is said in a note, and the command is over.
+    for (who, words) in [
+        (t.person(&t.nick("nobody")), "There is no"),
+        (s.room.clone(), "not the address of a person"),
+    ] {
+        let done = run(&s.phone, "whois", &[("who", &who)]).await?;
+        let note = done.note().with_context(|| done.xml.clone())?;
+        ensure!(
+            done.status == "completed" && note.attr("type") == Some("error") && note.text().contains(words),
+            "{}",
+            done.xml
+        );
+    }
     Ok(())
 }
 
