@@ -60,6 +60,7 @@ async fn a_card_tells_who_somebody_is(t: Ctx) -> Result<()> {
     // Other users of the gateway are seen as the network shows them.
     let (dora, nick) = (t.client("dora").await?, t.nick("dora"));
     dora.join(&s.room, &nick).await?;
+    s.phone.expect_presence(&s.occupant(&nick), "").await?;
     let card = card(&s.phone, &s.occupant(&nick)).await?;
     granted(&card)?;
     ensure!(!card.xml().contains(dora.bare()), "no real JID: {}", card.xml());
@@ -232,6 +233,7 @@ async fn programs_are_asked(t: Ctx) -> Result<()> {
     // Users of the gateway answer each other, each through the network.
     let (dora, nick) = (t.client("dora").await?, t.nick("dora"));
     dora.join(&s.room, &nick).await?;
+    s.phone.expect_presence(&s.occupant(&nick), "").await?;
     let version = s
         .phone
         .get(&s.occupant(&nick), tag("query").ns(ns::VERSION))
