@@ -15,6 +15,9 @@ use crate::stanza::{Condition, Incoming, Problem};
 /// The most who wait for one answer.
 const MOST_WAITING: usize = 50;
 
+/// The most lists of rooms that come in at a time: they are large, and a user may name any server.
+const MOST_LISTS: usize = 2;
+
 /// A question that the network has not answered yet, and who waits for it.
 #[derive(Debug)]
 pub(crate) struct Inquiry {
@@ -35,6 +38,12 @@ pub(super) enum Waiting {
     Person(Request, PersonWish),
     /// A command.
     Command(Asker),
+}
+
+impl Inquiry {
+    fn is_about_rooms(&self) -> bool {
+        matches!(self.question, Question::Rooms(_))
+    }
 }
 
 impl Login {
@@ -89,7 +98,10 @@ impl Login {
             let problem = Problem::because(Condition::RemoteServerTimeout, text);
             return Err(Box::new(problem));
         }
-        let crowded = self.pending.len() >= self.ctx.max_pending;
+        let lists = |pending: &&Pending| matches!(pending, Pending::Question(it) if it.is_about_rooms());
+        let crowded = self.pending.len() >= self.ctx.max_pending
+            || matches!(question, Question::Rooms(_))
+                && self.pending.values().filter(lists).count() >= MOST_LISTS;
         let asked = self.pending.values_mut().find_map(|pending| match pending {
             Pending::Question(inquiry) if inquiry.question == question => Some(inquiry),
             _ => None,

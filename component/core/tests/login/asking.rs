@@ -109,6 +109,24 @@ fn cards_connect_nobody() {
     assert!(asked(&lines).is_some(), "{lines:?}");
 }
 
+/// A list takes memory while it comes in, and a user may have any number of servers.
+#[test]
+fn only_some_lists_come_in_at_a_time() {
+    let mut desk = Desk::ready();
+    let query = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
+    let list_of =
+        |desk: &mut Desk, n: usize| ask(desk, &format!("id{n}"), &format!("srv{n}@gw.example"), query);
+    let first = asked(&list_of(&mut desk, 0)).expect("the network is asked");
+    assert!(asked(&list_of(&mut desk, 1)).is_some());
+    let refused = list_of(&mut desk, 2);
+    assert!(
+        asked(&refused).is_none() && stanzas(&refused)[0].contains("<resource-constraint"),
+        "{refused:?}"
+    );
+    outcome(&mut desk, first, list(&["#a"]));
+    assert!(asked(&list_of(&mut desk, 2)).is_some());
+}
+
 #[test]
 fn who_waits_for_too_much_is_told() {
     let mut desk = Desk::ready();

@@ -2,6 +2,7 @@
 
 use viaduct_gateway_tests::prelude::*;
 
+use super::commands_support::{FormExt as _, run};
 use super::stage::{Script, Stage, granted, refused};
 
 pub(crate) const CASES: &[Case] = &[
@@ -10,6 +11,7 @@ pub(crate) const CASES: &[Case] = &[
     case!(nobody_has_no_card).rows("M88"),
     case!(idle_time_is_told),
     case!(a_command_tells_who_somebody_is),
+    case!(an_ad_hoc_command_tells_it_too),
     case!(programs_are_asked).rows("M88"),
     case!(programs_that_refuse_are_one_error),
 ];
@@ -58,6 +60,7 @@ async fn a_card_tells_who_somebody_is(t: Ctx) -> Result<()> {
     // Other users of the gateway are seen as the network shows them.
     let (dora, nick) = (t.client("dora").await?, t.nick("dora"));
     dora.join(&s.room, &nick).await?;
+    s.phone.expect_presence(&s.occupant(&nick), "").await?;
     let card = card(&s.phone, &s.occupant(&nick)).await?;
     granted(&card)?;
     ensure!(!card.xml().contains(dora.bare()), "no real JID: {}", card.xml());
@@ -144,6 +147,31 @@ async fn a_command_tells_who_somebody_is(t: Ctx) -> Result<()> {
     Ok(())
 }
 
+async fn an_ad_hoc_command_tells_it_too(t: Ctx) -> Result<()> {
+    let s = Stage::set(&t).await?;
+    let whom = t.person(s.alice.nick());
+    let done = run(&s.phone, "whois", &[("who", &whom)]).await?;
+    ensure!(done.status == "completed", "{}", done.xml);
+    let text = done.form().with_context(|| done.xml.clone())?.text_of_all();
+    for part in [s.alice.nick(), "of the test", s.channel.as_str()] {
+        ensure!(text.contains(part), "{part}: {text}");
+    }
+    // What goes wrong is said in a note, and the command is over.
+    for (who, words) in [
+        (t.person(&t.nick("nobody")), "There is no"),
+        (s.room.clone(), "not the address of a person"),
+    ] {
+        let done = run(&s.phone, "whois", &[("who", &who)]).await?;
+        let note = done.note().with_context(|| done.xml.clone())?;
+        ensure!(
+            done.status == "completed" && note.attr("type") == Some("error") && note.text().contains(words),
+            "{}",
+            done.xml
+        );
+    }
+    Ok(())
+}
+
 /// A request that somebody's program must answer, and meanwhile its answer.
 async fn probe(
     s: &Stage,
@@ -205,6 +233,7 @@ async fn programs_are_asked(t: Ctx) -> Result<()> {
     // Users of the gateway answer each other, each through the network.
     let (dora, nick) = (t.client("dora").await?, t.nick("dora"));
     dora.join(&s.room, &nick).await?;
+    s.phone.expect_presence(&s.occupant(&nick), "").await?;
     let version = s
         .phone
         .get(&s.occupant(&nick), tag("query").ns(ns::VERSION))
