@@ -8,7 +8,7 @@ use crate::login::{Link, Login, shown_form};
 use crate::portal::Room;
 
 /// All of them.
-pub(super) static ALL: [Definition; 13] = [
+pub(super) static ALL: [Definition; 12] = [
     Definition {
         node: "register",
         title: "Register or change your registration",
@@ -70,7 +70,6 @@ pub(super) static ALL: [Definition; 13] = [
         form: leave_form,
         run: leave,
     },
-    super::whois::WHOIS,
     Definition {
         node: "unregister",
         title: "Unregister",

@@ -199,8 +199,6 @@ impl Login {
             return out.send_opt(stanza.error(&Problem::because(Condition::ItemNotFound, text)));
         };
         let name = names::resource(&occupant.nick).into_owned();
-        self.disco_or(now, stanza, || person_info(&name), out);
-        let name = occupant.nick.to_string();
         let asks_for_card = stanza
             .payload()
             .is_some_and(|payload| payload.is("vCard", ns::VCARD));

@@ -296,7 +296,7 @@ async fn no_list_is_an_answer_too(t: Ctx) -> Result<()> {
     });
     let query = || tag("query").ns(ns::DISCO_ITEMS);
     let answer = phone.get(&server.jid(), query()).await?;
-    refused(&answer, "remote-server-timeout")?;
+    refused(&answer, "resource-constraint")?;
     let text = answer.error().and_then(|error| error.text).unwrap_or_default();
     ensure!(text.contains("too heavy"), "the server's words: {text}");
 
