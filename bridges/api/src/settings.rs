@@ -8,6 +8,7 @@
 //! [`Command::Configure`]: crate::Command::Configure
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::ids::{RoomId, ServerId};
 use crate::secret::Secret;
@@ -23,13 +24,21 @@ pub enum Scope {
     Room(RoomId),
 }
 
-/// What a user has set within one scope. Whatever is missing is at its default.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+/// What a user has set within one scope. Whatever is missing is at its default. Values do not show in `Debug`: commands
+/// that a user has sent after connecting may hold a password.
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Settings {
     /// By field name.
     pub values: BTreeMap<String, String>,
     /// Secrets, by field name. Sealed at rest.
     pub secrets: BTreeMap<String, Secret>,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.values.keys().chain(self.secrets.keys());
+        f.debug_set().entries(names).finish()
+    }
 }
 
 impl Settings {

@@ -120,8 +120,8 @@ impl SessionState {
         let nick = personal.nick.as_deref().map_or(nick, Name::from);
         // Unencrypted, a password is used only where the operator chose plain text for this very server.
         let trusted = security != Security::PlainByFallback;
-        let warning =
-            (!security.is_encrypted()).then(|| plain_warning(server, credentials.is_some() && !trusted));
+        let secrets = credentials.is_some() || personal.password.is_some() || !personal.commands.is_empty();
+        let warning = (!security.is_encrypted()).then(|| plain_warning(server, secrets && !trusted));
         let setting = |name: &str| {
             let account = self.account.as_ref()?;
             account
@@ -145,11 +145,13 @@ impl SessionState {
             realname,
             webirc: self.shared.webirc(plan, &self.user),
             // The user's own password is as secret as the account's.
-            server_password: plan
-                .password
-                .clone()
-                .filter(|_| trusted || personal.password.is_none()),
-            commands: personal.commands.clone(),
+            server_password: plan.password.clone().filter(|_| trusted),
+            // They may hold a password as well.
+            commands: if trusted {
+                personal.commands.clone()
+            } else {
+                Vec::new()
+            },
             motd: personal.motd,
             credentials: credentials.filter(|_| trusted),
             security,

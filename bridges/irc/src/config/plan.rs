@@ -29,6 +29,8 @@ pub(crate) struct ServerPlan {
     pub(crate) charset: &'static Encoding,
     /// The encoding of what is written, where it is not UTF-8.
     pub(crate) charset_out: Option<&'static Encoding>,
+    /// Whether a user's own ports or trust are in it: what is learnt from such a connection is true for that user alone.
+    pub(crate) personal: bool,
     /// Whether the operator leaves it to users which certificates they trust.
     pub(crate) trust_is_users: bool,
     /// Which certificates the user trusts, where that is not what everybody does.
@@ -81,12 +83,14 @@ impl IrcConfig {
             by_operator: own.is_some() || fixed.is_some(),
             tls_ports,
             plain_ports,
-            by_default: tls.is_none() && !own_ports,
+            // Who could choose where a secret of the operator's goes, could have it.
+            by_default: tls.is_none() && !own_ports && !has_secret,
             plain_is_fallback,
             flood: config.flood.unwrap_or(self.flood),
             charset: charset::named(label).unwrap_or(encoding_rs::WINDOWS_1252),
             charset_out: None,
-            trust_is_users: !config.trusts_specially(),
+            trust_is_users: !config.trusts_specially() && !has_secret,
+            personal: false,
             trust: None,
             password: config.password.as_ref().map(|secret| secret.0.clone()),
             webirc: config.webirc.clone(),

@@ -384,7 +384,7 @@ fn unreachable(server: &ServerId, words: &str) -> Failure {
 /// What users of an unencrypted connection are told.
 pub(crate) fn plain_warning(server: &ServerId, account_unused: bool) -> Name {
     let rest = if account_unused {
-        " Your account was not used for that reason."
+        " Your account, passwords and commands were not used for that reason."
     } else {
         ""
     };

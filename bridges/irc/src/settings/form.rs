@@ -14,6 +14,8 @@ use crate::proto::line::Line;
 
 /// The most lines that are sent after connecting.
 const MOST_COMMANDS: usize = 20;
+/// The most bytes of one of them.
+const MOST_LINE: usize = 500;
 /// The most characters of a setting of one line.
 const MOST_TEXT: usize = 300;
 
@@ -39,7 +41,7 @@ pub(crate) fn form(config: &IrcConfig, scope: &Scope, settings: &Settings) -> Fo
     let encodings = [
         (
             ENCODING_IN,
-            "Character encoding of lines that are not UTF-8, such as windows-1251 or iso-2022-jp",
+            "Character encoding of lines that are not UTF-8, such as windows-1251 or shift_jis",
         ),
         (ENCODING_OUT, "Character encoding of what I write (empty: UTF-8)"),
     ];
@@ -188,6 +190,13 @@ fn check(field: &'static str, answer: &str) -> Result<(), BadSetting> {
         if lines.len() > MOST_COMMANDS {
             return Err(bad(field, format!("At most {MOST_COMMANDS} lines can be sent.")));
         }
+        if let Some(long) = lines.iter().find(|line| line.len() > MOST_LINE) {
+            let start: String = long.chars().take(20).collect();
+            return Err(bad(
+                field,
+                format!("The line '{start}…' has more than {MOST_LINE} bytes."),
+            ));
+        }
         return match lines.iter().find(|line| Line::raw(line).is_none()) {
             Some(line) => Err(bad(field, format!("'{line}' does not begin with a command."))),
             None => Ok(()),
@@ -215,7 +224,7 @@ fn check(field: &'static str, answer: &str) -> Result<(), BadSetting> {
         )),
         PER_SECOND => match answer.parse::<f64>() {
             Ok(number) if number.is_finite() && number > 0.0 => Ok(()),
-            _ => Err(bad(field, format!("'{answer}' is no number above zero."))),
+            _ => Err(bad(field, format!("'{answer}' is not a number above zero."))),
         },
         _ => Ok(()),
     }
@@ -309,6 +318,34 @@ mod tests {
         }
         let settings = set(&config, &Settings::default(), &[("tls_ports", "9999")]).expect("valid");
         assert!(settings.is_empty(), "nor taken");
+    }
+
+    /// Whoever could choose where the operator's secrets go, or how the other end proves itself, could have them.
+    #[test]
+    fn where_the_operators_secrets_go_is_not_the_users_to_say() {
+        for secret in [
+            "password = 'x'",
+            "webirc = { password = 'x', addresses = '192.0.2.0/24' }",
+        ] {
+            let config = config(&format!("allow_plain = true\n[servers.'irc.test']\n{secret}"));
+            let wishes = [
+                ("tls_ports", "9999"),
+                ("ports", "6667"),
+                ("verify_cert", "0"),
+                ("fingerprint", &"ab".repeat(32)),
+            ];
+            // Also what was set before the operator had secrets counts no more.
+            let open = toml::from_str("allow_plain = true").expect("a valid table");
+            let settings = set(&open, &Settings::default(), &wishes).expect("valid");
+            let mut plan = config.plan("irc.test");
+            Personal::of(&settings).apply(&mut plan, &config);
+            assert_eq!(
+                (&plan.tls_ports[..], &plan.plain_ports[..]),
+                (&[6697][..], &[][..]),
+                "{secret}"
+            );
+            assert!(plan.trust.is_none() && !plan.personal, "{secret}");
+        }
     }
 
     #[test]

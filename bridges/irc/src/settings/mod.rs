@@ -104,14 +104,17 @@ impl Personal {
                 // Who names the port for TLS means TLS.
                 plan.plain_ports.clear();
                 plan.plain_is_fallback = false;
+                plan.personal = true;
             }
-            if config.allow_plain && !self.plain_ports.is_empty() && plan.webirc.is_none() {
+            if config.allow_plain && !self.plain_ports.is_empty() {
                 plan.plain_ports.clone_from(&self.plain_ports);
                 plan.plain_is_fallback = true;
+                plan.personal = true;
             }
         }
-        if plan.trust_is_users {
+        if plan.trust_is_users && self.trust.is_some() {
             plan.trust.clone_from(&self.trust);
+            plan.personal = true;
         }
         if let Some(encoding) = self.encoding_in {
             plan.charset = encoding;

@@ -11,7 +11,7 @@ pub(super) const CONFIGURE: Definition = Definition {
     title: "Change your settings here",
     help: "what the gateway does for you at a server or in a room",
     at: &[At::Server, At::Room],
-    who: Who::User,
+    who: Who::Member,
     form,
     run: configure,
 };

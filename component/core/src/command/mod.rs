@@ -50,6 +50,8 @@ enum At {
 enum Who {
     /// Everybody.
     User,
+    /// Those who may use the network: where registration is required, those who are registered.
+    Member,
     /// Those who are registered or may register.
     Registering,
     /// Everybody, if the operator lets users unregister by themselves.
@@ -195,6 +197,7 @@ impl Login {
         let allowed = self.ctx.access.allows(&self.user);
         match command.who {
             Who::User => allowed,
+            Who::Member => self.shut_out().is_none(),
             Who::Registering => allowed && self.may_register(),
             Who::Leaving => allowed && self.ctx.allow_unregister,
             Who::Raw => self.may_speak_raw(),
@@ -230,6 +233,8 @@ impl Login {
         })?;
         if self.may(command) {
             Ok(command)
+        } else if let Some(problem) = self.shut_out() {
+            Err(problem)
         } else {
             let text = if self.ctx.access.allows(&self.user) {
                 "The operator has not permitted you to run this command."

@@ -11,7 +11,7 @@ pub(super) const DISCONNECT: Definition = Definition {
     title: "Leave a server",
     help: "leaves all your rooms on a server and closes the connection to it",
     at: &[At::Server],
-    who: Who::User,
+    who: Who::Member,
     form: |_, _, _, _| None,
     run: |login, run| match server_of(login, &run.target) {
         Some(server) if login.leave_server(&server, run.out) => {
@@ -27,13 +27,13 @@ pub(super) const RECONNECT: Definition = Definition {
     title: "Connect anew",
     help: "closes the connection to a server and makes a new one; you stay in your rooms",
     at: &[At::Server],
-    who: Who::User,
+    who: Who::Member,
     form: |_, _, _, _| None,
     run: |login, run| match server_of(login, &run.target) {
-        Some(server) => {
-            login.reconnect(&server, run.out);
+        Some(server) if login.reconnect(&server, run.out) => {
             Reply::Done(format!("Connecting to {server} anew."))
         }
+        Some(server) => Reply::Failed(format!("You are not connected to {server}.")),
         None => Reply::Failed("This is no server.".into()),
     },
 };

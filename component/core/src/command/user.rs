@@ -43,7 +43,7 @@ pub(super) static ALL: [Definition; 12] = [
         title: "Change your preferences",
         help: "what the gateway does for you",
         at: &[At::Gateway],
-        who: Who::User,
+        who: Who::Member,
         form: configure::preferences_form,
         run: configure::preferences,
     },

@@ -13,7 +13,7 @@ pub(super) const WHOIS: Definition = Definition {
     title: "Show who somebody is",
     help: "shows what the network tells of somebody",
     at: &[At::Gateway],
-    who: Who::User,
+    who: Who::Member,
     form,
     run,
 };

@@ -218,6 +218,10 @@ impl Login {
 
     /// Takes up what was going on before a restart: the user's rooms, and the network where presence alone asks for it.
     fn start(&mut self, out: &mut Effects) {
+        // Who was shut out since then is told when the link is there.
+        if self.shut_out().is_some() {
+            return;
+        }
         let mut again: Vec<Command> = Vec::new();
         for room in self.rooms.values_mut().filter(|room| !room.is_unused()) {
             room.place = crate::portal::Place::Entering;
@@ -241,6 +245,12 @@ impl Login {
 
     fn link_up(&mut self, now: Timestamp, out: &mut Effects) {
         self.attached = true;
+        if self.shut_out().is_some() {
+            let rooms: Vec<RoomId> = self.rooms.keys().cloned().collect();
+            for room in rooms {
+                self.turn_out(&room, out);
+            }
+        }
         for room in self.rooms.values_mut() {
             match room.place {
                 crate::portal::Place::Inside => {

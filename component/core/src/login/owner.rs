@@ -151,10 +151,16 @@ impl Login {
             return;
         };
         room.destroyed(instead.as_deref(), reason.as_deref(), out);
+        room.refuse_waiting(
+            &Problem::because(Condition::ItemNotFound, "The room was ended."),
+            out,
+        );
+        room.let_go(out);
         out.send(stanza.done());
         if let Some(command) = room.depart(reason) {
             self.submit(command, out);
         }
+        self.keep_no_more(id, out);
         self.release(&id.server, out);
     }
 }

@@ -182,16 +182,9 @@ impl Login {
         let server = room.room.server.clone();
         let failure = Failure::transient(format!("{server} has not let you into the room in time."));
         let problem = Problem::from(&failure);
-        for waiting in std::mem::take(&mut room.waiting) {
-            out.send(Room::presence_error(
-                &waiting.asked,
-                &waiting.jid,
-                waiting.id.as_deref(),
-                &problem,
-            ));
-        }
-        // Clients that were in before wait on: the bridge goes on trying.
-        if room.joined.is_empty() {
+        room.refuse_waiting(&problem, out);
+        // Clients that were in before wait on, and so does a room that is kept: the bridge goes on trying.
+        if !room.is_wanted() {
             if let Some(command) = room.depart(None) {
                 self.submit(command, out);
             }

@@ -8,8 +8,8 @@ use super::Login;
 use super::outcomes::Pending;
 use crate::effect::{Effect, Effects, Timer};
 use crate::ns;
-use crate::portal::Place;
 use crate::portal::presence::status;
+use crate::portal::{Place, Room};
 use crate::records::Write;
 use crate::stanza::{Condition, Problem};
 use crate::xml::Xml;
@@ -299,7 +299,6 @@ impl Login {
                     Some("You have left the server."),
                     out,
                 );
-                room.waiting.clear();
                 room.let_go(out);
                 // The server is left as a whole.
                 let _ = room.depart(None);
@@ -317,8 +316,14 @@ impl Login {
         true
     }
 
-    /// Closes the connection to a server and makes a new one. The clients stay in their rooms.
-    pub(crate) fn reconnect(&mut self, id: &ServerId, out: &mut Effects) {
+    /// Closes the connection to a server and makes a new one. The clients stay in their rooms. Whether there was anything
+    /// to connect for.
+    pub(crate) fn reconnect(&mut self, id: &ServerId, out: &mut Effects) -> bool {
+        let rooms = |room: &Room| room.room.server == *id && !room.is_unused();
+        let home = self.is_home(id) && self.wants_home();
+        if !self.servers.contains_key(id) && !home && !self.rooms.values().any(rooms) {
+            return false;
+        }
         let nick = match self.servers.get(id).map(|server| &server.link) {
             Some(Link::Online { nick, .. }) => nick.clone(),
             _ => self.default_nick(),
@@ -343,6 +348,7 @@ impl Login {
         for command in again {
             self.submit(command, out);
         }
+        true
     }
 
     /// Says something to a server in the network's own language.

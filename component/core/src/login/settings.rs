@@ -8,8 +8,12 @@ use crate::forms::ShownField;
 use crate::options::{Chosen, Options};
 use crate::portal::Place;
 use crate::portal::join::MOST_HISTORY;
+use crate::portal::presence::status;
 use crate::records::{SettingsRecord, Write};
 use crate::stanza::{Condition, Problem};
+
+/// The most rooms and servers that one user has settings for.
+const MOST_SCOPES: usize = 500;
 
 /// What a user sets within a scope, as it will be.
 #[derive(Clone, PartialEq, Debug)]
@@ -36,6 +40,10 @@ impl Login {
     pub(crate) fn own_settings(&self, scope: &Scope, answers: &Answers) -> Result<OwnSettings, Problem> {
         let (options, network) = self.set_in(scope);
         let wrong = |text: String| Problem::because(Condition::NotAcceptable, text);
+        if self.settings.len() >= MOST_SCOPES && !self.settings.contains_key(scope) {
+            let text = format!("You have settings for {MOST_SCOPES} rooms and servers: set some back first.");
+            return Err(Problem::because(Condition::ResourceConstraint, text));
+        }
         let options = options.read(answers, MOST_HISTORY).map_err(wrong)?;
         let network = self
             .ctx
@@ -153,14 +161,36 @@ impl Login {
         }
     }
 
-    /// The user leaves a room for good, with all clients, also where it would be kept.
-    pub(crate) fn give_up_room(&mut self, id: &RoomId, words: Option<Name>, out: &mut Effects) {
+    /// A room that would be kept is not, from now on.
+    pub(super) fn keep_no_more(&mut self, id: &RoomId, out: &mut Effects) {
         if self.chosen_in(id).persistent {
             let scope = Scope::Room(id.clone());
             let (mut options, network) = self.set_in(&scope);
             options.persistent = Some(false);
             self.set(&scope, options, network, out);
         }
+    }
+
+    /// The user may not be in a room any more: the operator has changed who may use the gateway.
+    pub(super) fn turn_out(&mut self, id: &RoomId, out: &mut Effects) {
+        let text = self
+            .shut_out()
+            .and_then(|problem| problem.text)
+            .unwrap_or_default();
+        let Some(room) = self.rooms.get_mut(id) else {
+            return;
+        };
+        room.expel(&self.ctx, &[status::TECHNICAL], Some(&text), out);
+        room.let_go(out);
+        if let Some(command) = room.depart(None) {
+            self.submit(command, out);
+        }
+        self.release(&id.server, out);
+    }
+
+    /// The user leaves a room for good, with all clients, also where it would be kept.
+    pub(crate) fn give_up_room(&mut self, id: &RoomId, words: Option<Name>, out: &mut Effects) {
+        self.keep_no_more(id, out);
         let Some(room) = self.rooms.get(id) else { return };
         let clients = room.joined.iter().map(|joined| &joined.resource);
         let waiting = room.waiting.iter().map(|waiting| &waiting.resource);
@@ -174,6 +204,13 @@ impl Login {
     pub(super) fn enter_kept(&mut self, portal: crate::records::PortalId, out: &mut Effects) {
         let room = self.rooms.values_mut().find(|room| room.id == portal);
         let Some(room) = room.filter(|room| room.is_wanted() && room.place == Place::Outside) else {
+            return;
+        };
+        let id = room.room.clone();
+        if self.shut_out().is_some() {
+            return self.turn_out(&id, out);
+        }
+        let Some(room) = self.rooms.get_mut(&id) else {
             return;
         };
         room.place = Place::Entering;

@@ -97,7 +97,7 @@ impl Login {
     /// for the other is sent there.
     fn unite(&mut self, one: Room, other: Room, out: &mut Effects) {
         let rank = |room: &Room| (!room.joined.is_empty(), room.recorded, -room.id.0);
-        let (room, mut lost) = if rank(&one) >= rank(&other) {
+        let (mut room, mut lost) = if rank(&one) >= rank(&other) {
             (one, other)
         } else {
             (other, one)
@@ -112,6 +112,10 @@ impl Login {
             ));
         }
         let reason: Option<Name> = problem.text.map(Name::from);
+        if lost.kept {
+            lost.let_go(out);
+            room.keep(out);
+        }
         lost.expel(&self.ctx, &[status::TECHNICAL], reason.as_deref(), out);
         self.rooms.insert(room.room.clone(), room);
     }

@@ -134,7 +134,7 @@ static SETTINGS: [Setting; 8] = [
             let limit = match value {
                 "" | NO_LIMIT => None,
                 number => Some(number.parse().ok().filter(|limit| *limit > 0).ok_or_else(|| {
-                    let text = format!("'{number}' is no number of people (muc#roomconfig_maxusers).");
+                    let text = format!("'{number}' is not a number of people (muc#roomconfig_maxusers).");
                     Problem::because(Condition::NotAcceptable, text)
                 })?),
             };
@@ -176,7 +176,7 @@ impl Room {
         }
         Shown {
             title: format!("Settings of {}", self.room.room),
-            instructions: "Who changes these must be an operator of the room.".into(),
+            instructions: "Only operators of the room can change these.".into(),
             form_type: Some(ns::MUC_ROOMCONFIG),
             fields,
         }

@@ -26,7 +26,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(240);
 fn may_pass(failure: &Failure) -> bool {
     match failure {
         Failure::Transient { .. } | Failure::Uncertain { .. } => true,
-        Failure::Permanent { refusal, .. } => *refusal == Refusal::Unreachable,
+        Failure::Permanent { refusal, .. } => {
+            matches!(refusal, Refusal::Unreachable | Refusal::Full | Refusal::Throttled)
+        }
         _ => false,
     }
 }
@@ -169,21 +171,26 @@ impl Room {
         })));
     }
 
+    /// Nobody who waits gets in.
+    pub fn refuse_waiting(&mut self, problem: &Problem, out: &mut Effects) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            let id = waiting.id.as_deref();
+            out.send(Self::presence_error(&waiting.asked, &waiting.jid, id, problem));
+        }
+    }
+
     /// The network does not let the user in: everybody who waits is told. Who believes to be in stays in as long as it
     /// may pass (a gateway that starts before the network's server must not throw its users out), and is taken out
     /// where it will not.
     pub fn refuse(&mut self, ctx: &Context, failure: &Failure, out: &mut Effects) {
+        if self.place == Place::Outside && self.waiting.is_empty() {
+            // The failure of the server has said it.
+            return;
+        }
         let problem = Problem::from(failure);
         self.fall_out_of_step();
         self.place = Place::Outside;
-        for waiting in std::mem::take(&mut self.waiting) {
-            out.send(Self::presence_error(
-                &waiting.asked,
-                &waiting.jid,
-                waiting.id.as_deref(),
-                &problem,
-            ));
-        }
+        self.refuse_waiting(&problem, out);
         if may_pass(failure) {
             if self.is_wanted() {
                 let doubled = FIRST_PAUSE * 2_u32.saturating_pow(self.refusals.into());

@@ -7,6 +7,7 @@ use super::{Place, Room};
 use crate::context::Context;
 use crate::effect::Effects;
 use crate::records::Write;
+use crate::stanza::{Condition, Problem};
 
 impl Room {
     /// A resource goes by its own will. `removed` if not it but a command asked for that: clients close a room that they
@@ -148,8 +149,10 @@ impl Room {
         self.unconfirmed.clear();
     }
 
-    /// Takes out everybody who believes to be in.
+    /// Takes out everybody who believes to be in, and refuses who waits.
     pub fn expel(&mut self, ctx: &Context, codes: &[&'static str], reason: Option<&str>, out: &mut Effects) {
+        let text = reason.unwrap_or("The room was left meanwhile.");
+        self.refuse_waiting(&Problem::because(Condition::ServiceUnavailable, text), out);
         let me = self.myself().cloned();
         for joined in std::mem::take(&mut self.joined) {
             out.write(Write::Left {

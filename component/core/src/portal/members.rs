@@ -25,6 +25,9 @@ impl Room {
         let before = self.shown.clone().unwrap_or_default();
         self.place = Place::Inside;
         self.refusals = 0;
+        if self.chosen.persistent && self.recorded {
+            self.keep(out);
+        }
         self.me = me;
         self.occupants = Occupants::of(members, &before);
         self.flags = flags;

@@ -1,6 +1,6 @@
 //! What users set: rooms that are kept without clients, archives that are not kept.
 
-use crate::desk::{Desk, PHONE, ROOM, stanzas};
+use crate::desk::{self, Desk, PHONE, ROOM, stanzas};
 use viaduct_bridge::{Departure, RoomEvent};
 use viaduct_core::effect::{Input, Timer};
 
@@ -31,6 +31,9 @@ fn configure(desk: &mut Desk, to: &str, node: &str, fields: &[(&str, &str)]) -> 
         .nth(1)
         .and_then(|rest| rest.split('\'').next());
     let session = session.unwrap_or_else(|| panic!("a form: {form}")).to_owned();
+    if form.contains("status='completed'") {
+        return shown;
+    }
     let done = desk.stanza(&command(to, node, fields, Some(&session)));
     let answer = stanzas(&done).join("");
     assert!(
@@ -211,5 +214,78 @@ fn raw_lines_are_for_those_whom_the_operator_lets() {
     assert!(
         out.contains("type='error'") && !out.contains("Submit(Raw"),
         "{out}"
+    );
+}
+
+#[test]
+fn a_room_that_is_ended_is_not_kept() {
+    let mut desk = Desk::ready();
+    let mut room = desk::joined(&[]);
+    if let RoomEvent::Joined { members, .. } = &mut room {
+        members[0].rank = viaduct_bridge::Rank::OWNER;
+    }
+    desk.join(&[]);
+    configure(&mut desk, ROOM, "configure", &[("persistent", "yes")]);
+    desk.room(room);
+    let destroy = format!(
+        "<iq from='{PHONE}' to='{ROOM}' type='set' id='d'><query xmlns='http://jabber.org/protocol/muc#owner'>\
+         <destroy/></query></iq>"
+    );
+    let out = desk.stanza(&destroy).join("\n");
+    assert!(
+        out.contains("kept: false") && out.contains("Submit(Leave"),
+        "{out}"
+    );
+    assert!(
+        out.contains("persistent: Some(false)"),
+        "it does not come back: {out}"
+    );
+}
+
+#[test]
+fn who_waits_is_answered_when_the_user_logs_out() {
+    let mut desk = Desk::ready();
+    let join = format!(
+        "<presence from='{PHONE}' to='{ROOM}/me' id='j'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
+    );
+    desk.stanza(&join);
+    let out = configure(&mut desk, "gw.example", "logout", &[]).join("\n");
+    assert!(out.contains("type='error'") && out.contains("id='j'"), "{out}");
+}
+
+#[test]
+fn a_throttled_join_ends_no_keeping() {
+    let mut desk = Desk::ready();
+    desk.join(&[]);
+    configure(&mut desk, ROOM, "configure", &[("persistent", "yes")]);
+    leave(&mut desk);
+    let failure = viaduct_bridge::Failure::refused(viaduct_bridge::Refusal::Throttled, "Too fast.");
+    let out = desk.room(RoomEvent::Refused { failure }).join("\n");
+    assert!(out.contains("Kept(") && !out.contains("kept: false"), "{out}");
+}
+
+#[test]
+fn settings_have_an_end() {
+    let mut desk = Desk::ready();
+    for number in 0..500 {
+        let to = format!("#r{number}%srv@gw.example");
+        configure(&mut desk, &to, "configure", &[("max_history_length", "1")]);
+    }
+    let shown = desk.stanza(&command(ROOM, "configure", &[], None));
+    let form = stanzas(&shown).join("");
+    let session = form
+        .split("sessionid='")
+        .nth(1)
+        .and_then(|rest| rest.split('\'').next());
+    let answer = desk.stanza(&command(
+        ROOM,
+        "configure",
+        &[("max_history_length", "1")],
+        session,
+    ));
+    let answer = answer.join("");
+    assert!(
+        answer.contains("type='error'") && answer.contains("500"),
+        "{answer}"
     );
 }
