@@ -1,0 +1,1 @@
+//! Tests of the import on databases of Biboumi's kind.
