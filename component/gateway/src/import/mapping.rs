@@ -61,7 +61,9 @@ pub(super) struct Merge<'a> {
 impl Merge<'_> {
     /// What is set for everything.
     pub(super) fn global(&mut self, row: &Row<'_>) {
-        self.history_length(row);
+        if let Some(length) = row.get("maxhistorylength_").filter(|length| *length != "20") {
+            self.option("max_history_length", length);
+        }
         // Recording is on unless it was switched off.
         match row.get("recordhistory_") {
             None | Some("1") => {}
@@ -73,8 +75,7 @@ impl Merge<'_> {
 
     /// What is set for a channel.
     pub(super) fn channel(&mut self, row: &Row<'_>) {
-        self.history_length(row);
-        // Three states: 0 is unset.
+        // Three states: 0 is unset. (The length of the history has a column here too, which nobody could set.)
         match row.get("recordhistory_") {
             None | Some("0") => {}
             Some("1") => self.option("record_history", "yes"),
@@ -87,7 +88,6 @@ impl Merge<'_> {
 
     /// What is set for a server.
     pub(super) fn server(&mut self, row: &Row<'_>, commands: &[String]) {
-        self.history_length(row);
         for (column, field) in [
             ("nick_", "nick"),
             ("username_", "username"),
@@ -123,7 +123,11 @@ impl Merge<'_> {
             self.field("fingerprint", &value.replace(':', ""));
         }
         self.encodings(row);
-        if row.get("address_").is_some() {
+        // The form is filled with the server's own name.
+        if row
+            .get("address_")
+            .is_some_and(|address| Some(address) != row.get("server_"))
+        {
             self.taken.refused(
                 "address",
                 "where a server is, is the operator's to say: host in a table of its own".to_owned(),
@@ -141,15 +145,20 @@ impl Merge<'_> {
     }
 
     fn ports(&mut self, row: &Row<'_>) {
-        let (tls, plain) = (row.get("tlsports_"), row.get("ports_"));
-        if let Some(ports) = tls.filter(|ports| *ports != "6697;6670") {
-            self.field("tls_ports", &ports.replace(';', ", "));
-        } else if tls.is_some() && plain.is_none() {
+        let list = |column| {
+            let ports = row.get(column).unwrap_or_default().split(';');
+            ports
+                .filter(|port| !port.is_empty())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let (tls, plain) = (list("tlsports_"), list("ports_"));
+        if !tls.is_empty() && (tls != "6697, 6670" || plain.is_empty()) {
             // Without other ports it was never tried unencrypted; who names those with TLS has that here.
-            self.field("tls_ports", "6697, 6670");
+            self.field("tls_ports", &tls);
         }
-        if let Some(ports) = plain.filter(|ports| *ports != "6667") {
-            self.field("ports", &ports.replace(';', ", "));
+        if !plain.is_empty() && plain != "6667" {
+            self.field("ports", &plain);
         }
     }
 
@@ -158,12 +167,6 @@ impl Merge<'_> {
             if let Some(value) = row.get(column) {
                 self.field(field, value);
             }
-        }
-    }
-
-    fn history_length(&mut self, row: &Row<'_>) {
-        if let Some(length) = row.get("maxhistorylength_").filter(|length| *length != "20") {
-            self.option("max_history_length", length);
         }
     }
 

@@ -73,7 +73,6 @@ pub(super) const SERVER: Columns = &[
     "trustedfingerprint_",
     "encodingin_",
     "encodingout_",
-    "maxhistorylength_",
     "address_",
     "throttlelimit_",
 ];
@@ -83,7 +82,6 @@ pub(super) const CHANNEL: Columns = &[
     "server_",
     "encodingin_",
     "encodingout_",
-    "maxhistorylength_",
     "persistent_",
     "recordhistory_",
 ];
