@@ -100,7 +100,7 @@ impl Merge<'_> {
             }
         }
         if row.get("saslpassword_").is_some() {
-            match row.get("nick_") {
+            match row.get("nick_").filter(|_| self.network.value("nick").is_some()) {
                 Some(nick) => self.field("sasl_account", nick),
                 None => self.taken.refused(
                     "sasl_account",

@@ -185,13 +185,17 @@ async fn users_of_biboumi_find_everything(t: Ctx) -> Result<()> {
         new.bodies()
     );
 
-    for (jid, wanted) in [
-        (t.server(), vec![nick.as_str(), "Robert B."]),
-        (elsewhere, vec!["bobby", "MODE bob +x", "6668", "7000"]),
-        (t.gateway().to_owned(), vec!["33"]),
-        (room.clone(), vec!["koi8-r"]),
+    for (jid, node, wanted) in [
+        (t.server(), "configure", vec![nick.as_str(), "Robert B."]),
+        (
+            elsewhere,
+            "configure",
+            vec!["bobby", "MODE bob +x", "6668", "7000"],
+        ),
+        (t.gateway().to_owned(), "preferences", vec!["33"]),
+        (room.clone(), "configure", vec!["koi8-r"]),
     ] {
-        let shown = begin(&phone, &jid, "configure").await?;
+        let shown = begin(&phone, &jid, node).await?;
         let text = shown.form().context("a form")?.text_of_all();
         for value in wanted {
             ensure!(text.contains(value), "'{value}' is set: {text}");
