@@ -1,8 +1,8 @@
 //! The import on databases of Biboumi's kind with rows as no Biboumi would write them, and with what it cannot know.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::Poll;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
@@ -89,27 +89,36 @@ impl Place {
             false => Some(self.store().await),
         };
         let mut out = Vec::new();
-        let report = Report::new(&mut out as &mut (dyn io::Write + Send));
-        let config = toml::from_str("").expect("a configuration");
-        let bridge = viaduct_irc::IrcBridge::new(config, OutgoingPolicy::default(), Arc::new(NoNotes));
-        let mut import = Import {
-            source: Source::open(&self.file()).await.expect("a source"),
-            ids: IdSource::new(store.as_ref().map_or(0, Store::highest_id), NOW),
-            store: store.clone(),
-            dry,
-            bridge: Arc::new(bridge.expect("a bridge")),
-            domain: GATEWAY.into(),
-            history: 20,
-            secret: [7; 32],
-            now: NOW,
-            report,
-        };
+        let mut import = self.prepare(store.clone(), dry, &mut out).await;
         import.all().await.expect("imported");
         drop(import);
         if let Some(store) = store {
             store.close().await;
         }
         String::from_utf8(out).expect("text")
+    }
+
+    /// A run that writes its report there.
+    async fn prepare<'a>(
+        &self,
+        store: Option<Store>,
+        dry: bool,
+        out: &'a mut Vec<u8>,
+    ) -> Import<&'a mut Vec<u8>> {
+        let config = toml::from_str("").expect("a configuration");
+        let bridge = viaduct_irc::IrcBridge::new(config, OutgoingPolicy::default(), Arc::new(NoNotes));
+        Import {
+            source: Source::open(&self.file()).await.expect("a source"),
+            ids: IdSource::new(store.as_ref().map_or(0, Store::highest_id), NOW),
+            store,
+            dry,
+            bridge: Arc::new(bridge.expect("a bridge")),
+            domain: GATEWAY.into(),
+            history: 20,
+            secret: [7; 32],
+            now: NOW,
+            report: Report::new(out),
+        }
     }
 
     async fn login(&self) -> LoadedLogin {
@@ -223,6 +232,43 @@ async fn what_was_interrupted_goes_on() {
         (bodies(&first), first.count),
         (vec!["older".into(), "line 0".into()], 31)
     );
+}
+
+/// An import that is given up wherever it waits leaves nothing that the next could not go on with.
+#[tokio::test]
+async fn an_import_can_end_anywhere() {
+    let setup =
+        "INSERT INTO ircchanneloptions_ VALUES (1, 'bob@example.org', 'irc.test', '#a', '', 0, 1, 0);";
+    for turns in [1, 4, 16, 40, 80, 160, 320, 640] {
+        let place = Place::new(&(setup.to_owned() + &lines(0, 3500))).await;
+        let store = place.store().await;
+        let mut out = Vec::new();
+        let mut import = place.prepare(Some(store.clone()), false, &mut out).await;
+        let mut all = Box::pin(import.all());
+        let mut left = turns;
+        std::future::poll_fn(|context| {
+            left -= 1;
+            match all.as_mut().poll(context) {
+                Poll::Pending if left > 0 => Poll::Pending,
+                _ => Poll::Ready(()),
+            }
+        })
+        .await;
+        drop(all);
+        drop(import);
+        store.close().await;
+        place.import(false).await;
+        let login = place.login().await;
+        assert!(
+            login.portals.len() == 1 && login.portals[0].portal.kept,
+            "{turns}"
+        );
+        let page = place.page(PagePlace::First, 3500).await;
+        assert_eq!(page.count, 3500, "{turns}");
+        let expected: Vec<String> = (0..3500).map(|at| format!("line {at}")).collect();
+        assert!(bodies(&page) == expected, "{turns}: in order");
+        assert!(place.import(false).await.contains("Nothing changes"), "{turns}");
+    }
 }
 
 #[tokio::test]

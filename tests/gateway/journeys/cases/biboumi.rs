@@ -66,6 +66,9 @@ async fn users_of_biboumi_find_everything(t: Ctx) -> Result<()> {
     ensure!(run(&phone, t.gateway(), "configure", &fields).await?.status == "completed");
     let fields = [("persistent", "true"), ("encoding_in", "koi8-r")];
     ensure!(run(&phone, &room, "configure", &fields).await?.status == "completed");
+    let private = format!("#private%irc.elsewhere.test@{}", t.gateway());
+    let done = run(&phone, &private, "configure", &[("record_history", "false")]).await?;
+    ensure!(done.status == "completed");
     phone.join(&room, &wish).await?;
     phone.say(&room, "first").await?;
     alice.expect_message(&nick, &channel, "first").await?;
