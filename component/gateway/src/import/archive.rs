@@ -19,8 +19,9 @@ use viaduct_core::context::occupant_id;
 use viaduct_core::payload;
 use viaduct_core::records::{MessageRecord, PortalId, Position, Said, Write};
 
+use super::Import;
 use super::source::Line;
-use super::{Import, User, imported};
+use super::user::{User, imported};
 
 /// How many lines are committed together.
 const BATCH: usize = 1000;

@@ -12,8 +12,9 @@ mod report;
 mod source;
 #[cfg(test)]
 mod tests;
+mod user;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::{self, Write as Out};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,19 +22,15 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, anyhow};
 use jid::{BareJid, Jid};
-use viaduct_bridge::{
-    Address, Bridge, Name, Recipient, RoomId, Scope, ServerId, Settings as Network, Timestamp,
-};
+use viaduct_bridge::{Address, Bridge, Name, Recipient, RoomId, Scope, ServerId, Timestamp};
 use viaduct_core::context::IdSource;
-use viaduct_core::options::{Chosen, Options};
-use viaduct_core::records::{
-    ImportedRecord, LoginId, LoginRecord, PortalRecord, Preferences, SettingsRecord, Write,
-};
+use viaduct_core::records::{PortalRecord, Write};
 use viaduct_store::{SealingKey, Store};
 
-use self::mapping::{Merge, Row};
-use self::report::{Report, Taken};
+use self::mapping::Row;
+use self::report::Report;
 use self::source::{Fields, Source};
+use self::user::User;
 use crate::app::gateway::{bridge, occupant_secret};
 use crate::app::no_notes::NoNotes;
 use crate::config::{GatewaySettings, Settings};
@@ -122,41 +119,6 @@ struct Import<W> {
     report: Report<W>,
 }
 
-/// A user, as on record here.
-struct User {
-    id: LoginId,
-    /// The name in Biboumi's database.
-    owner: String,
-    bare: Name,
-    /// What the user is called before the `@`.
-    node: String,
-    recorded: bool,
-    set: HashMap<Scope, (Options, Network)>,
-    rooms: HashMap<RoomId, PortalRecord>,
-    contacts: HashSet<Name>,
-    imported: HashMap<Scope, Option<(i64, i64)>>,
-    changed: bool,
-}
-
-impl User {
-    fn set_in(&self, scope: &Scope) -> (Options, Network) {
-        self.set.get(scope).cloned().unwrap_or_default()
-    }
-
-    /// What holds in a room, all scopes together.
-    fn chosen_in(&self, room: &RoomId, history: u32) -> Chosen {
-        [
-            Scope::Everything,
-            Scope::Server(room.server.clone()),
-            Scope::Room(room.clone()),
-        ]
-        .iter()
-        .fold(Chosen::by_default(history), |chosen, scope| {
-            chosen.with(&self.set_in(scope).0)
-        })
-    }
-}
-
 impl<W: Out> Import<W> {
     /// Takes over all users, one after the other.
     async fn all(&mut self) -> Result<()> {
@@ -198,48 +160,6 @@ impl<W: Out> Import<W> {
         }
         self.report.totals.users += u64::from(user.changed);
         Ok(())
-    }
-
-    async fn load(&self, owner: &str, jid: &BareJid) -> Result<User> {
-        let bare = Name::from(jid.as_str());
-        let mut user = User {
-            id: LoginId(0),
-            owner: owner.to_owned(),
-            bare: bare.clone(),
-            node: jid.node().map(ToString::to_string).unwrap_or_default(),
-            recorded: false,
-            set: HashMap::new(),
-            rooms: HashMap::new(),
-            contacts: HashSet::new(),
-            imported: HashMap::new(),
-            changed: false,
-        };
-        let loaded = match &self.store {
-            Some(store) => store
-                .load_login(&self.domain, &bare)
-                .await?
-                .map(|login| (store, login)),
-            None => None,
-        };
-        let Some((store, loaded)) = loaded else {
-            user.id = self.ids.login();
-            return Ok(user);
-        };
-        user.id = loaded.login.id;
-        user.recorded = true;
-        let settings = loaded.settings.into_iter();
-        user.set = settings
-            .map(|record| (record.scope, (record.options, record.network)))
-            .collect();
-        user.contacts = loaded.contacts.into_iter().collect();
-        for portal in loaded.portals {
-            if let Recipient::Room(room) = &portal.portal.with {
-                user.rooms.insert(room.clone(), portal.portal);
-            }
-        }
-        let imported = store.imported(user.id).await?.into_iter();
-        user.imported = imported.map(|record| (record.scope, record.lines)).collect();
-        Ok(user)
     }
 
     /// What is set for everything, and the contacts.
@@ -392,77 +312,4 @@ impl<W: Out> Import<W> {
         set.or_else(|| self.bridge.nick_for(&user.node))
             .unwrap_or_else(|| "user".into())
     }
-
-    /// Adds settings within a scope, unless that was done before. Gives what is to be written.
-    fn scope(
-        &mut self,
-        user: &mut User,
-        about: &str,
-        scope: &Scope,
-        add: impl FnOnce(&mut Merge<'_>),
-    ) -> Result<Vec<Write>> {
-        if user.imported.contains_key(scope) {
-            return Ok(Vec::new());
-        }
-        let before = user.set_in(scope);
-        let mut merge = Merge {
-            bridge: &*self.bridge,
-            scope: scope.clone(),
-            options: before.0,
-            network: before.1.clone(),
-            taken: Taken::default(),
-        };
-        add(&mut merge);
-        let Merge {
-            options,
-            network,
-            taken,
-            ..
-        } = merge;
-        self.report.settings(about, &taken)?;
-        let mut writes = Vec::new();
-        if before != (options, network.clone()) {
-            user.set.insert(scope.clone(), (options, network.clone()));
-            writes.push(Write::Settings(Box::new(SettingsRecord {
-                login: user.id,
-                scope: scope.clone(),
-                options,
-                network,
-            })));
-        }
-        user.imported.insert(scope.clone(), None);
-        writes.push(imported(user, scope, None));
-        Ok(writes)
-    }
-
-    /// Writes all of this, or nothing.
-    async fn commit(&self, user: &mut User, mut writes: Vec<Write>) -> Result<()> {
-        if writes.is_empty() {
-            return Ok(());
-        }
-        user.changed = true;
-        if !std::mem::replace(&mut user.recorded, true) {
-            let login = LoginRecord {
-                id: user.id,
-                gateway: self.domain.clone(),
-                user: user.bare.clone(),
-                account: None,
-                preferences: Preferences::default(),
-            };
-            writes.insert(0, Write::Login(Box::new(login)));
-        }
-        if let (Some(store), false) = (&self.store, self.dry) {
-            store.write(writes).await.await?;
-        }
-        Ok(())
-    }
-}
-
-/// How far a scope has come.
-fn imported(user: &User, scope: &Scope, lines: Option<(i64, i64)>) -> Write {
-    Write::Imported(Box::new(ImportedRecord {
-        login: user.id,
-        scope: scope.clone(),
-        lines,
-    }))
 }
