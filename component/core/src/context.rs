@@ -57,16 +57,7 @@ impl Context {
     /// The id of somebody in a room (XEP-0421): stable, different from room to room, and not to be turned back.
     #[must_use]
     pub fn occupant_id(&self, room: &str, identity: &str) -> Name {
-        use base64::Engine as _;
-        let mut hash = Sha256::new();
-        hash.update(self.occupant_secret);
-        for part in [room, identity] {
-            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            hash.update(part.as_bytes());
-        }
-        base64::engine::general_purpose::URL_SAFE_NO_PAD
-            .encode(&hash.finalize()[..18])
-            .into()
+        occupant_id(&self.occupant_secret, room, identity)
     }
 
     /// A text that nobody can guess.
@@ -75,6 +66,21 @@ impl Context {
         use base64::Engine as _;
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.entropy.bytes())
     }
+}
+
+/// As [`Context::occupant_id`], with the gateway's secret.
+#[must_use]
+pub fn occupant_id(secret: &[u8; 32], room: &str, identity: &str) -> Name {
+    use base64::Engine as _;
+    let mut hash = Sha256::new();
+    hash.update(secret);
+    for part in [room, identity] {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .encode(&hash.finalize()[..18])
+        .into()
 }
 
 /// A source of randomness.

@@ -56,6 +56,8 @@ pub enum Write {
     },
     /// A portal, as it is now.
     Portal(Box<PortalRecord>),
+    /// What was taken over from another gateway within a scope, as far as it has come.
+    Imported(Box<ImportedRecord>),
     /// A resource is in a room (also when its nickname or its cursor is set anew).
     Joined(Box<JoinedRecord>),
     /// A resource is no longer in a room.
@@ -152,6 +154,18 @@ pub struct SettingsRecord {
     pub options: Options,
     /// What concerns the network. Sealed at rest.
     pub network: Settings,
+}
+
+/// What was taken over from another gateway for one user within a scope. It is there as soon as the settings of the scope
+/// are, and with it they are never taken again; the lines of a room follow from the newest to the oldest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ImportedRecord {
+    /// Whose.
+    pub login: LoginId,
+    /// What it is about.
+    pub scope: Scope,
+    /// The other gateway's numbers of the newest and the oldest line that were taken.
+    pub lines: Option<(i64, i64)>,
 }
 
 /// A mirrored conversation, as one user sees it.
@@ -267,6 +281,8 @@ pub struct LoadedPortal {
     pub last: Position,
     /// The time of the newest message.
     pub last_at: Timestamp,
+    /// Whether there are messages from before the first live one.
+    pub older: bool,
 }
 
 /// Which part of an archive is wanted (XEP-0313, XEP-0059).

@@ -6,7 +6,7 @@
 //! - [`link`]: the component stream of each gateway. The guard in front of the parser, the reader that never waits, the
 //!   queue to the writer, and the confirmation by ping.
 //! - [`actor`]: one actor for each login. The mailbox, the loop, the release of effects after their commits.
-//! - [`app`]: the commands `run`, `check` and `migrate`.
+//! - [`app`]: the commands `run`, `check` and `migrate`. `import`: the command `import-biboumi`.
 //!
 //! # Adding a network
 //! 1. A feature and an optional dependency in `Cargo.toml`, its table in `config::GatewayConfig`, its variant in
@@ -16,4 +16,5 @@
 pub mod actor;
 pub mod app;
 pub mod config;
+mod import;
 pub mod link;

@@ -1,7 +1,7 @@
 //! The `[store]` section of the configuration.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -47,6 +47,14 @@ impl Default for StoreConfig {
 }
 
 impl StoreConfig {
+    /// The file of a SQLite database.
+    #[must_use]
+    pub fn sqlite_file(&self) -> Option<&Path> {
+        let path = self.url.strip_prefix("sqlite:")?;
+        let path = path.strip_prefix("//").unwrap_or(path);
+        Some(Path::new(path.split('?').next().unwrap_or_default()))
+    }
+
     /// The URL for people: without the password that may be in it.
     #[must_use]
     pub fn shown_url(&self) -> String {

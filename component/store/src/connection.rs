@@ -4,6 +4,7 @@
 //! lock of the writer's own session; both die with the process, and the latter with the connection: whoever reconnects
 //! must get it again. What happened in between shows in the epoch, which every opening raises and every commit checks.
 
+use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -31,6 +32,13 @@ pub(crate) enum Home {
         /// The session that has the lock.
         session: Session,
     },
+}
+
+/// Without what it takes to connect: there may be a password in it.
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Home")
+    }
 }
 
 /// A session of a PostgreSQL server.

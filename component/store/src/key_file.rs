@@ -21,6 +21,17 @@ impl SealingKey {
             None => create(path),
         }
     }
+
+    /// Reads the key file, which must be there.
+    ///
+    /// # Errors
+    /// When it cannot be read, when everybody on the machine may read it, or when it holds no key.
+    pub fn load(path: &Path) -> Result<Self, StoreError> {
+        read(path)?.ok_or_else(|| StoreError::KeyFile {
+            path: path.to_owned(),
+            reason: "the database is there, but not the key that belongs to it".to_owned(),
+        })
+    }
 }
 
 fn read(path: &Path) -> Result<Option<SealingKey>, StoreError> {

@@ -32,6 +32,7 @@ mod write;
 
 pub use config::{StoreConfig, Synchronous};
 pub use error::{ArchiveReadError, CommitError, StoreError};
+pub use read::archive::ArchiveEdge;
 pub use read::login::LoginSummary;
 pub use seal::{BadKey, SealingKey};
 pub use store::Store;

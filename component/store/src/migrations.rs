@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 
-use crate::db::Conn;
+use crate::db::{Conn, Row};
 use crate::error::{StoreError, in_words};
 
 /// Version, what it does, and the text.
@@ -33,6 +33,11 @@ const ALL: &[(i64, &str, &str)] = &[
         "remember warnings",
         include_str!("../../../migrations/20261120200000_remember_warnings.sql"),
     ),
+    (
+        20_261_120_210_000,
+        "remember imports",
+        include_str!("../../../migrations/20261120210000_remember_imports.sql"),
+    ),
 ];
 
 /// Brings the tables up to date.
@@ -55,6 +60,24 @@ pub(crate) async fn run(conn: &mut Conn, database: &str) -> Result<(), StoreErro
             reason: error.to_string(),
         },
     })
+}
+
+/// Whether the tables are those of this version, without changing anything. `None` where there are none yet.
+pub(crate) async fn are_current(conn: &mut Conn) -> Result<Option<bool>, sqlx::Error> {
+    let there = match conn {
+        Conn::Sqlite(_) => "SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'",
+        Conn::Postgres(_) => {
+            "SELECT count(*) FROM pg_class WHERE relname = '_sqlx_migrations' \
+             AND relnamespace = current_schema()::regnamespace"
+        }
+    };
+    let count = |rows: Vec<Row>| rows.first().ok_or(sqlx::Error::RowNotFound)?.int(0);
+    if count(conn.fetch(there, &[]).await?)? == 0 {
+        return Ok(None);
+    }
+    let last = "SELECT CAST(coalesce(max(version), 0) AS BIGINT) FROM _sqlx_migrations";
+    let last = count(conn.fetch(last, &[]).await?)?;
+    Ok((last > 0).then_some(Some(last) == ALL.last().map(|(version, ..)| *version)))
 }
 
 fn migrator(

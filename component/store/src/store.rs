@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use viaduct_bridge::{Name, Notebook, Timestamp};
 use viaduct_core::records::{
-    ArchivePage, ArchiveQuery, LoadedLogin, MessageRecord, PortalId, Position, Write,
+    ArchivePage, ArchiveQuery, ImportedRecord, LoadedLogin, LoginId, MessageRecord, PortalId, Position, Write,
 };
 
 use crate::config::StoreConfig;
@@ -39,6 +39,8 @@ struct Inner {
     /// One turn for queries that look at many messages.
     scans: Semaphore,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// The lock of a store that is only looked at.
+    looking: tokio::sync::Mutex<Option<(Home, Conn)>>,
 }
 
 impl Store {
@@ -81,7 +83,48 @@ impl Store {
             highest: opened.standing.highest,
             scans: Semaphore::new(1),
             writer: Mutex::new(Some(tokio::spawn(writer.work()))),
+            looking: tokio::sync::Mutex::default(),
         })))
+    }
+
+    /// Opens the database to look at what is in it, and keeps every copy of the gateway out meanwhile: nothing is made
+    /// or changed, and whatever is written fails. `None` where there is no database yet.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and when the tables are of an older version.
+    pub async fn look(config: StoreConfig) -> Result<Option<Self>, StoreError> {
+        if config.sqlite_file().is_some_and(|file| !file.exists()) {
+            return Ok(None);
+        }
+        let failed = |error: sqlx::Error| cannot_open(&config, &error);
+        let (home, mut conn) = Home::open(&config).await?;
+        match migrations::are_current(&mut conn).await.map_err(failed)? {
+            None => return Ok(None),
+            Some(true) => {}
+            Some(false) => {
+                return Err(StoreError::Migration {
+                    database: config.shown_url(),
+                    reason: "it is of another version; `viaduct migrate` brings it up to date".to_owned(),
+                });
+            }
+        }
+        let key = SealingKey::load(&config.key_file)?;
+        fits_key(&mut conn, &config, &key).await?;
+        let standing = standing(&mut conn).await.map_err(failed)?;
+        let notes = notes(&mut conn).await.map_err(failed)?;
+        let reader = home.readers();
+        // Nobody takes what is handed in.
+        let (queue, _) = Queue::new();
+        Ok(Some(Self(Arc::new(Inner {
+            queue,
+            reader,
+            key,
+            notes: Arc::new(Notes::new(notes)),
+            highest: standing.highest,
+            scans: Semaphore::new(1),
+            writer: Mutex::new(None),
+            looking: tokio::sync::Mutex::new(Some((home, conn))),
+        }))))
     }
 
     /// Brings the tables up to date and does nothing else.
@@ -109,6 +152,11 @@ impl Store {
             tracing::error!(%error, "the writer of the database ended before its time");
         }
         self.0.reader.close().await;
+        if let Some((_home, conn)) = self.0.looking.lock().await.take()
+            && let Err(error) = conn.close().await
+        {
+            tracing::warn!(%error, "the database could not be closed properly");
+        }
     }
 
     /// The highest id that a login, a portal or a message in the outbox ever had, also if it is long forgotten.
@@ -162,6 +210,22 @@ impl Store {
     /// When the database cannot be read.
     pub async fn load_login(&self, gateway: &Name, user: &Name) -> Result<Option<LoadedLogin>, StoreError> {
         login::load(&self.0.reader, &self.0.key, gateway, user).await
+    }
+
+    /// What was taken over from another gateway for a user.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn imported(&self, login: LoginId) -> Result<Vec<ImportedRecord>, StoreError> {
+        Ok(login::imported(&self.0.reader, login).await?)
+    }
+
+    /// Where history that is older than all there is would follow.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn archive_edge(&self, portal: PortalId) -> Result<archive::ArchiveEdge, StoreError> {
+        Ok(archive::edge(&self.0.reader, portal).await?)
     }
 
     /// A page of an archive.
@@ -225,6 +289,12 @@ async fn check_key(conn: &mut Conn, config: &StoreConfig, key: &SealingKey) -> R
     conn.execute(SET_KEY_CHECK, &[sealed.into()])
         .await
         .map_err(failed)?;
+    fits_key(conn, config, key).await
+}
+
+/// Notices a wrong key.
+async fn fits_key(conn: &mut Conn, config: &StoreConfig, key: &SealingKey) -> Result<(), StoreError> {
+    let failed = |error: sqlx::Error| cannot_open(config, &error);
     let rows = conn.fetch(KEY_CHECK, &[]).await.map_err(failed)?;
     let sealed = rows
         .first()
@@ -255,6 +325,14 @@ async fn take_over(conn: &mut Conn) -> Result<Opened, sqlx::Error> {
         .ok_or(sqlx::Error::RowNotFound)?
         .maybe_int(0)?
         .unwrap_or(0);
+    Ok(Opened {
+        standing,
+        last_said,
+        notes: notes(conn).await?,
+    })
+}
+
+async fn notes(conn: &mut Conn) -> Result<HashMap<Name, Name>, sqlx::Error> {
     let mut notes = HashMap::new();
     for row in conn
         .fetch(notebook::LOAD, &[notebook::LOAD_AT_MOST.into()])
@@ -262,9 +340,5 @@ async fn take_over(conn: &mut Conn) -> Result<Opened, sqlx::Error> {
     {
         notes.insert(row.text(0)?, row.text(1)?);
     }
-    Ok(Opened {
-        standing,
-        last_said,
-        notes,
-    })
+    Ok(notes)
 }

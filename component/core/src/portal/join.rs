@@ -16,7 +16,7 @@ use crate::stanza::Problem;
 use crate::time;
 
 /// The most messages of history that a join gets. The archive has the others.
-pub(crate) const MOST_HISTORY: u32 = 1_000;
+pub const MOST_HISTORY: u32 = 1_000;
 
 /// How long to wait before a room in which the user is to be is entered again; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(4);
@@ -154,7 +154,7 @@ impl Room {
             self.chosen.history_at_join
         };
         let most = wish.max_stanzas.unwrap_or(unasked).min(MOST_HISTORY);
-        if most == 0 || wish.max_chars == Some(0) || self.archived_upto().0 == 0 {
+        if most == 0 || wish.max_chars == Some(0) || !self.has_archive() {
             return;
         }
         let recent = wish

@@ -119,6 +119,8 @@ pub struct Room {
     pub last: Position,
     /// The time of the newest message.
     pub last_at: Timestamp,
+    /// Whether there are messages from before the first live one.
+    older: bool,
     /// Whether the portal is on record.
     pub recorded: bool,
     /// What the user has chosen for it.
@@ -155,6 +157,7 @@ impl Room {
             joined: Vec::new(),
             waiting: Vec::new(),
             last: Position(0),
+            older: false,
             last_at: Timestamp(0),
             recorded: false,
             chosen: Chosen::by_default(ctx.history_default),
@@ -190,6 +193,7 @@ impl Room {
             joined,
             last: loaded.last,
             last_at: loaded.last_at,
+            older: loaded.older,
             recorded: true,
             kept: record.kept,
             ..Self::new(ctx, record.login, room, "".into(), record.nick)
@@ -266,15 +270,26 @@ impl Room {
 
     /// Where no archive is wanted, messages go as soon as all clients have them.
     pub fn forget_seen(&self, out: &mut Effects) {
-        if self.chosen.history || self.last.0 == 0 {
+        if self.chosen.history || !self.has_history() {
             return;
         }
         let seen = self.joined.iter().map(|joined| joined.cursor).min();
         let upto = seen.unwrap_or(self.last);
-        if upto.0 > 0 {
+        if upto.0 > 0 || self.older {
             let portal = self.id;
             out.write(Write::Prune { portal, upto });
         }
+    }
+
+    /// Whether anything was ever said here.
+    fn has_history(&self) -> bool {
+        self.last.0 > 0 || self.older
+    }
+
+    /// Whether there may be something in the archive for the user to see.
+    #[must_use]
+    pub fn has_archive(&self) -> bool {
+        self.chosen.history && self.has_history()
     }
 
     /// The newest message that is in the archive for the user to see.
@@ -283,7 +298,8 @@ impl Room {
         if self.chosen.history {
             self.last
         } else {
-            Position(0)
+            // Before all history, however far down that counts.
+            Position(i64::MIN)
         }
     }
 

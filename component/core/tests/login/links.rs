@@ -182,6 +182,7 @@ pub(crate) fn restarted(outbox: Vec<OutboxRecord>) -> LoadedLogin {
         shown: vec![Arc::from(bytes)],
         last: Position(5),
         last_at: NOW,
+        older: false,
     };
     LoadedLogin {
         login,

@@ -1,8 +1,10 @@
 //! What users set: rooms that are kept without clients, archives that are not kept.
 
 use crate::desk::{self, Desk, PHONE, ROOM, stanzas};
+use crate::links::restarted;
 use viaduct_bridge::{Departure, RoomEvent};
 use viaduct_core::effect::{Input, Timer};
+use viaduct_core::records::Position;
 
 fn command(to: &str, node: &str, fields: &[(&str, &str)], session: Option<&str>) -> String {
     let fields: String = fields
@@ -142,7 +144,34 @@ fn without_an_archive_messages_go_once_they_are_delivered() {
     let query =
         format!("<iq from='{PHONE}' to='{ROOM}' type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>");
     let asked = desk.stanza(&query).join("\n");
-    assert!(asked.contains("upto: Position(0)"), "{asked}");
+    assert!(
+        asked.contains(&format!("upto: {:?}", Position(i64::MIN))),
+        "{asked}"
+    );
+}
+
+/// A room in which nothing was said since it has older history from elsewhere.
+#[test]
+fn older_history_alone_is_an_archive_too() {
+    let mut loaded = restarted(vec![]);
+    let portal = &mut loaded.portals[0];
+    (portal.last, portal.older) = (Position(0), true);
+    portal.joined.clear();
+    portal.shown.clear();
+    let mut desk = Desk::new(Some(loaded.clone()));
+    desk.input(Input::Start);
+    desk.input(Input::LinkUp);
+    let entered = desk.join(&["bob"]).join("\n");
+    assert!(entered.contains("History"), "it comes at join: {entered}");
+    let off = configure(&mut desk, ROOM, "configure", &[("record_history", "no")]).join("\n");
+    assert!(off.contains("Prune"), "and goes with the rest: {off}");
+
+    loaded.portals[0].older = false;
+    let mut desk = Desk::new(Some(loaded));
+    desk.input(Input::Start);
+    desk.input(Input::LinkUp);
+    let off = configure(&mut desk, ROOM, "configure", &[("record_history", "no")]).join("\n");
+    assert!(!off.contains("Prune"), "nothing is there: {off}");
 }
 
 #[test]

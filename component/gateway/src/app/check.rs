@@ -8,10 +8,10 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use viaduct_bridge::{Name, Notebook};
 use viaduct_store::{SealingKey, Store, StoreError};
 
 use super::gateway::bridge;
+use super::no_notes::NoNotes;
 use crate::config::{GatewaySettings, Settings};
 use crate::link::try_out;
 
@@ -90,7 +90,7 @@ pub(super) async fn check(settings: Settings) -> Result<ExitCode> {
 /// Opens the database. Whether another viaduct is at work on it.
 async fn check_store(settings: &Settings, report: &mut Report) -> bool {
     let config = &settings.store;
-    if let Some(file) = sqlite_file(&config.url)
+    if let Some(file) = config.sqlite_file()
         && !file.exists()
     {
         // Made here, it would belong to whoever checks, and not to whoever runs.
@@ -139,13 +139,6 @@ async fn check_store(settings: &Settings, report: &mut Report) -> bool {
             false
         }
     }
-}
-
-/// The file of a SQLite database.
-fn sqlite_file(url: &str) -> Option<&Path> {
-    let path = url.strip_prefix("sqlite:")?;
-    let path = path.strip_prefix("//").unwrap_or(path);
-    Some(Path::new(path.split('?').next().unwrap_or_default()))
 }
 
 /// The servers that the operator has named.
@@ -197,15 +190,4 @@ async fn connects(server: &str) -> Result<(), String> {
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     }
-}
-
-/// A notebook that keeps nothing.
-struct NoNotes;
-
-impl Notebook for NoNotes {
-    fn get(&self, _: &str) -> Option<Name> {
-        None
-    }
-
-    fn put(&self, _: &str, _: &str) {}
 }

@@ -10,6 +10,7 @@ use viaduct_store::Store;
 use super::logs::{self, LogFormat};
 use super::{check, run};
 use crate::config::{Settings, load};
+use crate::import;
 
 /// An XMPP gateway: IRC channels and people in any XMPP client.
 ///
@@ -35,7 +36,34 @@ enum Command {
     Check(ConfigArg),
     /// Bring the database up to date and do nothing else. `run` does that by itself.
     Migrate(ConfigArg),
+    /// Take over what Biboumi remembers: settings, persistent channels, contacts and archives of its users.
+    #[command(after_help = IMPORT)]
+    ImportBiboumi(ImportArgs),
 }
+
+#[derive(Debug, clap::Args)]
+struct ImportArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The gateway that takes Biboumi's place: NAME of [gateway.NAME]. Needed where there are several.
+    #[arg(long, value_name = "NAME")]
+    gateway: Option<String>,
+    /// Biboumi's database (db_name in its configuration): sqlite:///var/lib/biboumi/biboumi.sqlite, or
+    /// postgres://user:password@host/name. A password may be given in the environment instead.
+    #[arg(long, value_name = "URL", env = "BIBOUMI_URL", hide_env_values = true)]
+    from: String,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+const IMPORT: &str = "\
+Stop Biboumi and viaduct before. Biboumi's database is only read. What users have set in viaduct already stays. Lines of
+archives come before everything that is there already, with the ids that clients know. An import that was interrupted can
+be repeated, and one that is repeated changes nothing: what was taken over once is not taken again.
+
+  viaduct import-biboumi --config /etc/viaduct/viaduct.toml \\
+      --from sqlite:///var/lib/biboumi/biboumi.sqlite --dry-run";
 
 #[derive(Debug, clap::Args)]
 struct ConfigArg {
@@ -75,6 +103,10 @@ pub fn main(cli: Cli) -> ExitCode {
     let done = match &cli.command {
         Command::Run(arg) => settings(&arg.config).and_then(|settings| block_on(run::run(settings))),
         Command::Check(arg) => check_all(&arg.config),
+        Command::ImportBiboumi(args) => settings(&args.config.config).and_then(|settings| {
+            let gateway = args.gateway.as_deref();
+            block_on(import::biboumi(settings, gateway, &args.from, args.dry_run))
+        }),
         Command::Migrate(arg) => settings(&arg.config).and_then(|settings| {
             block_on(async move {
                 Ok(Store::migrate(&settings.store)

@@ -69,7 +69,7 @@ pub(super) struct Shared {
 ///
 /// # Errors
 /// When its configuration makes no sense.
-pub(super) fn bridge(
+pub(crate) fn bridge(
     settings: &GatewaySettings,
     outgoing: &OutgoingPolicy,
     notebook: Arc<dyn Notebook>,
@@ -211,7 +211,7 @@ async fn start_logins(store: Store, gateway: Name, router: Arc<Router>) {
 }
 
 /// The secret of a gateway's occupant-ids: made once, and kept.
-fn occupant_secret(notebook: &dyn Notebook, domain: &str) -> Result<[u8; 32]> {
+pub(crate) fn occupant_secret(notebook: &dyn Notebook, domain: &str) -> Result<[u8; 32]> {
     let key = format!("viaduct.occupant-secret.{domain}");
     if let Some(text) = notebook.get(&key) {
         let mut secret = [0; 32];

@@ -2,8 +2,9 @@
 
 mod check;
 mod cli;
-mod gateway;
+pub(crate) mod gateway;
 mod logs;
+pub(crate) mod no_notes;
 mod run;
 mod signals;
 mod stored;

@@ -8,7 +8,7 @@
 use tokio::sync::Semaphore;
 use viaduct_bridge::{Name, Timestamp};
 use viaduct_core::records::{
-    ArchiveError, ArchivePage, ArchiveQuery, MessageRecord, PagePlace, PageRequest, PortalId,
+    ArchiveError, ArchivePage, ArchiveQuery, MessageRecord, PagePlace, PageRequest, PortalId, Position,
 };
 
 use super::message::{columns, message, places, places_of, range};
@@ -55,7 +55,36 @@ pub(super) const BULK: &[&Bulk] = &[&AT];
 
 /// For the test that looks at their plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[BOUNDS, FIRST_SINCE, SAID_BY];
+pub(super) const QUERIES: &[&str] = &[BOUNDS, FIRST_SINCE, SAID_BY, EDGE];
+
+/// Where history that is older than all there is would follow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ArchiveEdge {
+    /// The oldest message's place, and its time.
+    pub oldest: Option<(Position, Timestamp)>,
+    /// Whether messages were given up: nothing older than those is shown any more.
+    pub pruned: bool,
+}
+
+const EDGE: &str = "SELECT p.pruned, \
+     (SELECT m.position FROM message m WHERE m.portal = p.id ORDER BY m.position LIMIT 1), \
+     (SELECT m.at FROM message m WHERE m.portal = p.id ORDER BY m.position LIMIT 1) \
+     FROM portal p WHERE p.id = $1";
+
+pub(crate) async fn edge(reader: &Reader, portal: PortalId) -> Result<ArchiveEdge, sqlx::Error> {
+    let rows = reader.fetch(EDGE, &[portal.0.into()]).await?;
+    let Some(row) = rows.first() else {
+        return Ok(ArchiveEdge {
+            oldest: None,
+            pruned: false,
+        });
+    };
+    let oldest = row.maybe_int(1)?.zip(row.maybe_int(2)?);
+    Ok(ArchiveEdge {
+        oldest: oldest.map(|(position, at)| (Position(position), Timestamp(at))),
+        pruned: row.maybe_int(0)?.is_some(),
+    })
+}
 
 /// A range of places, both ends included; empty when the first is after the last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use viaduct_bridge::{Name, Secret, ServerId, Settings, Timestamp, Topic, TransactionId};
 use viaduct_core::records::{
-    JoinedRecord, LoadedLogin, LoadedPortal, LoginId, LoginRecord, OutboxRecord, PortalId, PortalRecord,
-    Position, Preferences, SettingsRecord,
+    ImportedRecord, JoinedRecord, LoadedLogin, LoadedPortal, LoginId, LoginRecord, OutboxRecord, PortalId,
+    PortalRecord, Position, Preferences, SettingsRecord,
 };
 
 use crate::db::{Reader, Row, Value};
@@ -50,7 +50,8 @@ const SUMMARIES: &str = "SELECT l.id, l.jid, CAST(CASE WHEN l.account IS NULL TH
 const PORTALS: &str = "SELECT p.id, p.kind, p.server, p.name, p.localpart, p.nick, p.room_key, \
      p.topic, p.topic_by, p.topic_at, p.kept, \
      coalesce((SELECT m.position FROM message m WHERE m.portal = p.id ORDER BY m.position DESC LIMIT 1), p.pruned), \
-     coalesce((SELECT m.at FROM message m WHERE m.portal = p.id ORDER BY m.position DESC LIMIT 1), p.pruned_at) \
+     coalesce((SELECT m.at FROM message m WHERE m.portal = p.id ORDER BY m.position DESC LIMIT 1), p.pruned_at), \
+     CAST(coalesce((SELECT 1 FROM message m WHERE m.portal = p.id AND m.position < 1 LIMIT 1), 0) AS BIGINT) \
      FROM portal p WHERE p.login = $1 ORDER BY p.id";
 
 const JOINED: &str = "SELECT j.portal, j.resource, j.nick, j.confirmed \
@@ -69,11 +70,26 @@ const WARNED: &str = "SELECT server, words FROM warned WHERE login = $1 ORDER BY
 
 const CONTACTS: &str = "SELECT localpart FROM contact WHERE login = $1 ORDER BY localpart";
 
+const IMPORTED: &str =
+    "SELECT server, room, newest, oldest FROM imported WHERE login = $1 ORDER BY server, room";
+
 /// For the test that looks at their plans.
 #[cfg(test)]
 pub(super) const QUERIES: &[&str] = &[
-    LOGIN, SUMMARIES, PORTALS, SETTINGS, JOINED, SHOWN, OUTBOX, WARNED, CONTACTS,
+    LOGIN, SUMMARIES, PORTALS, SETTINGS, JOINED, SHOWN, OUTBOX, WARNED, CONTACTS, IMPORTED,
 ];
+
+pub(crate) async fn imported(reader: &Reader, login: LoginId) -> Result<Vec<ImportedRecord>, sqlx::Error> {
+    let rows = reader.fetch(IMPORTED, &[login.0.into()]).await?;
+    let record = |row: &Row| {
+        Ok(ImportedRecord {
+            login,
+            scope: scope_from_columns(row.text(0)?, row.text(1)?),
+            lines: row.maybe_int(2)?.zip(row.maybe_int(3)?),
+        })
+    };
+    rows.iter().map(record).collect()
+}
 
 pub(crate) async fn summaries(
     reader: &Reader,
@@ -136,6 +152,7 @@ pub(crate) async fn load(
             shown: shown.remove(&portal.id).unwrap_or_default(),
             last: Position(row.maybe_int(11)?.unwrap_or(0).max(0)),
             last_at: Timestamp(row.maybe_int(12)?.unwrap_or(0)),
+            older: row.int(13)? != 0,
             portal,
         });
     }

@@ -11,9 +11,9 @@ use super::contents::Contents;
 use super::intern::Interner;
 use super::segment::{Pending, Presence, Segment, Shown, highest_id};
 use super::statements::{
-    CONTACTS, CONTACTS_GONE, CURSORS, DIRECT_CURSORS, FORGOTTEN, FORGOTTEN_ERASED, JOINED, LEFT, LOGINS,
-    MESSAGES, NOTES, OUTBOX, PORTALS, PRUNED, PRUNED_ERASED, SETTINGS, SETTLED, SHOWN, SHOWN_CLEARED, UNSET,
-    WARNED, WARNED_NO_MORE,
+    CONTACTS, CONTACTS_GONE, CURSORS, DIRECT_CURSORS, FORGOTTEN, FORGOTTEN_ERASED, IMPORTED, JOINED, LEFT,
+    LOGINS, MESSAGES, NOTES, OUTBOX, PORTALS, PRUNED, PRUNED_ERASED, SETTINGS, SETTLED, SHOWN, SHOWN_CLEARED,
+    UNSET, WARNED, WARNED_NO_MORE,
 };
 use crate::db::{Load, Value};
 use crate::error::CommitError;
@@ -84,6 +84,7 @@ impl Plan {
         self.logins(&segment, key)?;
         self.settings(&segment, key)?;
         self.contacts(&segment.contacts);
+        self.imported(&segment);
         self.portals(&segment, key)?;
         self.messages(&segment.messages, interner)?;
         self.joined(&segment.joined);
@@ -149,6 +150,21 @@ impl Plan {
             load.push([login.0.into(), local.into()]);
         }
         self.loads.extend([kept, gone]);
+    }
+
+    fn imported(&mut self, segment: &Segment<'_>) {
+        let mut load = Load::new(&IMPORTED);
+        for record in segment.imported.values() {
+            let (server, room) = scope_to_columns(&record.scope);
+            load.push([
+                record.login.0.into(),
+                server.to_owned().into(),
+                room.to_owned().into(),
+                record.lines.map(|(newest, _)| newest).into(),
+                record.lines.map(|(_, oldest)| oldest).into(),
+            ]);
+        }
+        self.loads.push(load);
     }
 
     fn portals(&mut self, segment: &Segment<'_>, key: &SealingKey) -> Result<(), CommitError> {

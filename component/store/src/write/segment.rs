@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use viaduct_bridge::{Name, Scope, ServerId, TransactionId};
 use viaduct_core::records::{
-    JoinedRecord, LoginId, LoginRecord, MessageRecord, OutboxRecord, PortalId, PortalRecord, Position,
-    SettingsRecord, Write,
+    ImportedRecord, JoinedRecord, LoginId, LoginRecord, MessageRecord, OutboxRecord, PortalId, PortalRecord,
+    Position, SettingsRecord, Write,
 };
 
 /// Writes that can be applied kind by kind.
@@ -20,6 +20,7 @@ pub(crate) struct Segment<'a> {
     pub(crate) settings: HashMap<(LoginId, &'a Scope), &'a SettingsRecord>,
     /// Whether somebody is a contact from now on, or no longer.
     pub(crate) contacts: HashMap<(LoginId, &'a Name), bool>,
+    pub(crate) imported: HashMap<(LoginId, &'a Scope), &'a ImportedRecord>,
     pub(crate) portals: HashMap<PortalId, &'a PortalRecord>,
     pub(crate) joined: HashMap<(PortalId, &'a Name), Presence<'a>>,
     pub(crate) shown: HashMap<PortalId, Shown<'a>>,
@@ -110,6 +111,9 @@ impl<'a> Segment<'a> {
             }
             Write::ForgetContact { login, local } => {
                 self.contacts.insert((*login, local), false);
+            }
+            Write::Imported(record) => {
+                self.imported.insert((record.login, &record.scope), record);
             }
             Write::Portal(portal) => {
                 self.portals.insert(portal.id, portal);

@@ -72,6 +72,19 @@ pub(crate) const UNSET: Bulk = Bulk {
     then: "DELETE FROM setting WHERE (login, server, room) IN (SELECT login, server, room FROM r)",
 };
 
+pub(crate) const IMPORTED: Bulk = Bulk {
+    columns: &[
+        ("login", Int),
+        ("server", Text),
+        ("room", Text),
+        ("newest", Int),
+        ("oldest", Int),
+    ],
+    then: "INSERT INTO imported (login, server, room, newest, oldest) \
+           SELECT login, server, room, newest, oldest FROM r WHERE login IS NOT NULL \
+           ON CONFLICT (login, server, room) DO UPDATE SET newest = excluded.newest, oldest = excluded.oldest",
+};
+
 pub(crate) const JOINED: Bulk = Bulk {
     columns: &[
         ("portal", Int),
@@ -282,6 +295,7 @@ pub(crate) const BULK: &[&Bulk] = &[
     &PORTALS,
     &SETTINGS,
     &UNSET,
+    &IMPORTED,
     &JOINED,
     &LEFT,
     &CURSORS,

@@ -3,6 +3,7 @@
 
 mod archive;
 mod faults;
+mod importing;
 mod locking;
 mod merging;
 mod proxy;

@@ -151,6 +151,7 @@ on_both! {
                     shown: vec![data(&[]), data(&[3]), data(&[4])],
                     last: Position(2),
                     last_at: Timestamp(2000),
+                    older: false,
                 },
                 viaduct_core::records::LoadedPortal {
                     portal: bob,
@@ -163,6 +164,7 @@ on_both! {
                     shown: vec![],
                     last: Position(0),
                     last_at: Timestamp(0),
+                    older: false,
                 },
             ],
             outbox: vec![outbox(7, 20), outbox(7, 21)],

@@ -2,6 +2,7 @@
 
 mod archive;
 mod archive_ids;
+mod biboumi;
 mod channel_list;
 mod chats;
 mod chats_crash;
@@ -99,6 +100,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     leave::CASES,
     archive::CASES,
     archive_ids::CASES,
+    biboumi::CASES,
     channel_list::CASES,
     history::CASES,
     join_again::CASES,

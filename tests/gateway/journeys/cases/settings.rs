@@ -27,7 +27,7 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// Runs a command on an address, with these fields.
-async fn run(client: &Client, to: &str, node: &str, fields: &[(&str, &str)]) -> Result<Step> {
+pub(crate) async fn run(client: &Client, to: &str, node: &str, fields: &[(&str, &str)]) -> Result<Step> {
     let begun = begin(client, to, node).await?;
     if begun.status == "completed" {
         return Ok(begun);
@@ -40,7 +40,7 @@ async fn run(client: &Client, to: &str, node: &str, fields: &[(&str, &str)]) -> 
     Step::of(&client.set(to, command.child(form(None, fields))).await?)
 }
 
-async fn begin(client: &Client, to: &str, node: &str) -> Result<Step> {
+pub(crate) async fn begin(client: &Client, to: &str, node: &str) -> Result<Step> {
     let command = tag("command")
         .ns(ns::COMMANDS)
         .attr("node", node)

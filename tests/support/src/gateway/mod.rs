@@ -80,7 +80,7 @@ pub struct GatewayOptions {
     pub kind: GatewayKind,
     /// The component port of the XMPP server.
     pub link: SocketAddr,
-    /// The database's URL; none is SQLite in the gateway's own directory. (Biboumi has its own.)
+    /// The database's URL; none is SQLite in the gateway's own directory. (Biboumi's other domain always has that.)
     pub store: Option<String>,
     /// The IRC servers; the first is also the one of the domain with a fixed server.
     pub servers: Vec<KnownServer>,
@@ -96,6 +96,8 @@ pub struct Gateway {
     kind: GatewayKind,
     /// Biboumi needs one process for each domain.
     processes: Vec<Process>,
+    /// Where the database is, if that is not SQLite in its own directory.
+    store: Option<String>,
 }
 
 impl Gateway {
@@ -108,12 +110,21 @@ impl Gateway {
         Ok(Self {
             kind: options.kind,
             processes,
+            store: options.store.clone(),
         })
     }
 
     /// Which gateway this is.
     pub fn kind(&self) -> GatewayKind {
         self.kind
+    }
+
+    /// The database of the domain with many IRC servers.
+    pub fn database(&self, scratch: &Scratch) -> String {
+        self.store.clone().unwrap_or_else(|| match self.kind {
+            GatewayKind::Viaduct => format!("sqlite://{}/viaduct/viaduct.db", scratch.path().display()),
+            GatewayKind::Biboumi => biboumi::database(scratch),
+        })
     }
 
     /// Starts it, for the first time or again. It may take a moment until it is connected.
