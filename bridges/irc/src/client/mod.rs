@@ -9,6 +9,7 @@
 //! connection costs about the same in a room of ten and of ten thousand.
 
 mod account;
+mod accounts;
 mod asking;
 mod asks;
 mod banlist;

@@ -272,6 +272,7 @@ pub(crate) fn room_id() -> RoomId {
 
 pub(crate) fn member(nick: &str) -> Member {
     Member {
+        account: None,
         person: nick.to_lowercase().as_str().into(),
         nick: nick.into(),
         rank: Rank::NONE,

@@ -25,6 +25,7 @@ macro_rules! scenarios {
 
 scenarios! {
     account_by_certificate
+    accounts_of_people
     account_login
     account_refused
     account_required
