@@ -11,4 +11,5 @@ mod loops;
 mod registration;
 mod settings;
 mod spelling;
+mod steps;
 mod warnings;
