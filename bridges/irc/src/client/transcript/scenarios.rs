@@ -57,6 +57,7 @@ scenarios! {
     lost
     messages
     nick_changes
+    real_name
     nick_in_use
     nick_too_long
     private_messages
