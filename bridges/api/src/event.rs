@@ -179,6 +179,11 @@ pub enum PersonEvent {
         /// Why, in words; empty where the network does not say why.
         text: Option<Name>,
     },
+    /// Under which account they are known to the network. Told as often as the network tells it, changed or not.
+    Account {
+        /// The folded name of the account; `None` if they are logged in to none.
+        account: Option<Name>,
+    },
 }
 
 /// Somebody in a room.
@@ -192,6 +197,9 @@ pub struct Member {
     pub rank: Rank,
     /// Whether they are away, and why.
     pub away: bool,
+    /// The folded name of the account to which they are logged in; `None` if there is none, or nobody has told yet
+    /// (see [`PersonEvent::Account`]). Who has the same account is the same person, whatever their name.
+    pub account: Option<Name>,
 }
 
 /// A set of rights in a room, as flags that can be given and taken one by one.

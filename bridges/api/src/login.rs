@@ -65,7 +65,7 @@ pub enum FieldKind {
 /// What comes next in a login.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Step {
-    /// Ask for more.
+    /// Ask for more. A form without fields is something to be read before the login goes on.
     Form(Form),
     /// Send the user to a web page; the flow goes on when they come back.
     OpenUrl {
@@ -86,6 +86,7 @@ pub enum Step {
 /// One login on its way.
 pub trait LoginFlow: Send {
     /// Takes the user's answer to the last step and says what comes next. Checks credentials with the network before
-    /// it says [`Step::Done`].
+    /// it says [`Step::Done`]. The step that comes next may take as long as the network (or a person elsewhere) needs. The
+    /// flow is dropped when its user cancels, begins anew or stays away.
     fn next(&mut self, answers: Answers) -> BoxFuture<'_, Step>;
 }

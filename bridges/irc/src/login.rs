@@ -274,6 +274,7 @@ impl IrcLogin {
                 nick: Name::from(account.name.as_str()),
                 username: username(&self.user),
                 realname: account.settings.get(REALNAME).unwrap_or(&account.name).clone(),
+                realname_otherwise: String::new(),
                 webirc: self.shared.webirc(&plan, &self.user),
                 server_password: plan.password.clone(),
                 credentials: (!only_upgrade).then(|| credentials.clone()),

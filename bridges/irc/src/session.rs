@@ -130,10 +130,7 @@ impl SessionState {
                 .map(|text| text.trim())
                 .filter(|text| !text.is_empty())
         };
-        let realname = personal
-            .realname
-            .as_deref()
-            .or_else(|| setting(login::REALNAME))
+        let realname_otherwise = setting(login::REALNAME)
             .or(self.shared.config.realname.as_deref())
             .unwrap_or(&nick)
             .to_owned();
@@ -142,7 +139,11 @@ impl SessionState {
                 .username
                 .clone()
                 .unwrap_or_else(|| login::username(&self.user)),
-            realname,
+            realname: personal
+                .realname
+                .clone()
+                .unwrap_or_else(|| realname_otherwise.clone()),
+            realname_otherwise,
             webirc: self.shared.webirc(plan, &self.user),
             // The user's own password is as secret as the account's.
             server_password: plan.password.clone().filter(|_| trusted),
@@ -237,6 +238,12 @@ impl Session for IrcSession {
                 Command::Send { to, .. } => to.server().clone(),
                 Command::Configure { scope, settings } => {
                     lock(&self.state.settings).insert(scope.clone(), settings.clone());
+                    // What can change on a connection does at once; nothing is connected for it.
+                    if let Scope::Server(server) = scope
+                        && let Some(connection) = lock(&self.servers).get(server)
+                    {
+                        let _ = connection.inbox.push(command);
+                    }
                     continue;
                 }
                 Command::Ask { question, .. } => question.server().clone(),

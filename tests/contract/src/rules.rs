@@ -272,6 +272,7 @@ impl View {
             }
             PersonEvent::Message(_)
             | PersonEvent::Away { .. }
+            | PersonEvent::Account { .. }
             | PersonEvent::Online { .. }
             | PersonEvent::Offline => {}
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result};
 use viaduct_test_support::irc::{IrcPeer, IrcServer};
-use viaduct_test_support::servers::{DOMAIN, FIXED_GATEWAY, GATEWAY, IrcKind, XmppKind};
+use viaduct_test_support::servers::{DOMAIN, FIXED_GATEWAY, GATEWAY, IrcKind, ServicedNetwork, XmppKind};
 use viaduct_test_support::transcript::Transcript;
 use viaduct_test_support::world::{Slot, SlotKind, World};
 use viaduct_test_support::xmpp::{Client, Login};
@@ -220,6 +220,12 @@ impl Ctx {
     /// A place for scripted servers on the standard ports, of which the case opens what it wants.
     pub async fn standard_slot(&self) -> Result<Slot> {
         self.world().slot(SlotKind::Standard).await
+    }
+
+    /// A real IRC server with services, at a place with TLS on the standard port. It ends with the value.
+    pub async fn serviced(&self) -> Result<ServicedNetwork> {
+        let slot = self.standard_slot().await?;
+        ServicedNetwork::start(self.world().scratch(), self.world().authority(), slot).await
     }
 
     // Fences.

@@ -167,6 +167,7 @@ impl Server {
     /// Somebody as a member of a room.
     pub(super) fn member(&self, who: &Name, rank: Rank) -> Member {
         Member {
+            account: None,
             person: who.clone(),
             nick: self.nick(who),
             rank,

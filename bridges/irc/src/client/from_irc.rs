@@ -37,6 +37,7 @@ impl Client {
             "TOPIC" => self.on_topic(now, &message),
             "AWAY" => self.on_away(&message),
             "INVITE" => self.on_invite(&message),
+            "ACCOUNT" => self.on_account(&message),
             "CHGHOST" => self.on_chghost(&message),
             "PONG" => {
                 self.book.pong(message.last(), now.at, &mut self.events);

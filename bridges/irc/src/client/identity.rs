@@ -13,6 +13,8 @@ pub(crate) struct Identity {
     pub(crate) username: String,
     /// The real name.
     pub(crate) realname: String,
+    /// The real name where the user has set none for this server.
+    pub(crate) realname_otherwise: String,
     /// How the user is presented, where the server trusts this gateway.
     pub(crate) webirc: Option<Webirc>,
     /// The password of the server itself.

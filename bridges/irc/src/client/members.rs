@@ -1,5 +1,5 @@
 //! People who come, go and change: JOIN, PART, QUIT, NICK, KICK, MODE, TOPIC, AWAY, INVITE (RFC 2812 §3.1-3.2, and
-//! IRCv3 away-notify, chghost and invite-notify).
+//! IRCv3 away-notify, chghost and invite-notify). `accounts` has who they are.
 
 use std::time::Instant;
 
@@ -28,6 +28,7 @@ impl Client {
             let fold = self.isupport.casemapping;
             let mut new = member(source.nick, Rank::NONE, fold);
             new.away = self.who.knows_away(&new.person);
+            new.account = self.account_at_join(message);
             self.watch.noted(&new.person, true);
             let folded = self.fold(name);
             let Some(room) = self.rooms.get_mut(&folded) else {

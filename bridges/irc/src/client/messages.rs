@@ -76,6 +76,7 @@ impl Client {
             self.tell_server(ServerEvent::NickOwned { nick, services });
         }
         let (nick, sender) = self.people.names(source, self.isupport.casemapping);
+        self.account_of_message(&sender, message);
         let said = Said {
             ids: message
                 .tags

@@ -9,6 +9,7 @@
 //! connection costs about the same in a room of ten and of ten thousand.
 
 mod account;
+mod accounts;
 mod asking;
 mod asks;
 mod banlist;
@@ -24,6 +25,7 @@ mod pending;
 mod people;
 mod pulse;
 mod queue;
+mod realname;
 mod refusal;
 mod registration;
 mod replies;
@@ -56,6 +58,7 @@ pub(crate) use identity::{Credentials, Identity, Security, Webirc};
 use people::People;
 use pulse::Pulse;
 use queue::{Bucket, Queue};
+use realname::RealName;
 use registration::Registration;
 pub(crate) use rooms::Rooms;
 use watch::Watch;
@@ -99,6 +102,7 @@ pub(crate) struct Client {
     me: Name,
     /// The nickname to ask for at the next connection.
     wish: Name,
+    real_name: Box<RealName>,
     phase: Phase,
     was_online: bool,
     caps: CapSet,
@@ -140,12 +144,14 @@ impl Client {
     /// Begins a connection: the first lines of the registration are ready to be written.
     pub(crate) fn new(server: ServerId, identity: Identity, flood: Flood, rooms: Rooms, now: Now) -> Self {
         let (wish, security) = (identity.nick.clone(), identity.security);
+        let real_name = Box::new(RealName::of(&identity));
         let (registration, urgent) = Registration::begin(identity, now);
         Self {
             server,
             nick: wish.clone(),
             me: wish.clone(),
             wish,
+            real_name,
             phase: Phase::Registering(Box::new(registration)),
             was_online: false,
             caps: CapSet::default(),

@@ -15,6 +15,8 @@ struct Person {
     nick: Name,
     folded: Name,
     userhost: Option<Box<str>>,
+    /// The account that was told last, if any was told.
+    account: Option<Option<Name>>,
 }
 
 impl People {
@@ -53,6 +55,20 @@ impl People {
         self.0.iter().find(is_there).map(|person| &person.folded)
     }
 
+    /// Somebody is logged in to this account or to none. Whether that is news, as far as anybody remembers.
+    pub(super) fn note_account(&mut self, folded: &str, account: Option<&Name>) -> bool {
+        let person = self.0.iter_mut().find(|p| p.folded.as_str() == folded);
+        let Some(person) = person else {
+            return true;
+        };
+        let known = person.account.as_ref();
+        let news = known.is_none_or(|known| known.as_ref() != account);
+        if news {
+            person.account = Some(account.cloned());
+        }
+        news
+    }
+
     /// Notes somebody's host where it was told elsewhere (NAMES, CHGHOST).
     pub(super) fn forget(&mut self, folded: &str) {
         self.0.retain(|p| p.folded.as_str() != folded);
@@ -74,6 +90,7 @@ impl People {
             nick,
             folded,
             userhost: None,
+            account: None,
         });
         self.0.len() - 1
     }

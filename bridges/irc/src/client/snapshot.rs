@@ -143,6 +143,13 @@ impl Snapshot {
         }
     }
 
+    /// Somebody's account is told.
+    pub(super) fn account(&mut self, person: &str, account: Option<&Name>) {
+        if let Some(member) = self.find(person) {
+            member.account = account.cloned();
+        }
+    }
+
     fn find(&mut self, person: &str) -> Option<&mut Member> {
         self.members.iter_mut().find(|m| m.person.as_str() == person)
     }
@@ -166,6 +173,7 @@ impl Snapshot {
                 nick: nick.clone(),
                 rank: Rank::NONE,
                 away: false,
+                account: None,
             });
         }
         let joined = RoomEvent::Joined {
@@ -186,5 +194,6 @@ pub(super) fn member(nick: &str, rank: Rank, fold: Casemapping) -> Member {
         nick,
         rank,
         away: false,
+        account: None,
     }
 }

@@ -37,8 +37,7 @@ impl Client {
             Command::SetAway { text } => self.set_away(text.as_deref()),
             Command::Ask { txn, question, .. } => self.ask(now, txn, question),
             Command::Send { txn, to, content, .. } => self.say(txn, to, content),
-            // It is the session's.
-            Command::Configure { .. } => {}
+            Command::Configure { settings, .. } => self.settings_changed(&settings),
             Command::Raw { txn, line, .. } => match Line::raw(&line) {
                 Some(line) => {
                     let target = Name::from("");

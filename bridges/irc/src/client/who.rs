@@ -1,4 +1,4 @@
-//! Who is away in the rooms: asked by WHO (RFC 2812 §3.6.1; WHOX, <https://ircv3.net/specs/extensions/whox>), because
+//! Who is away in the rooms, and who has which account: asked by WHO (RFC 2812 §3.6.1; WHOX, <https://ircv3.net/specs/extensions/whox>), because
 //! NAMES does not tell. Once after each room was entered; where the server does not tell of changes (IRCv3
 //! away-notify), again from time to time.
 //!
@@ -166,7 +166,7 @@ impl Client {
             Some((_, folded, room)) => {
                 let line = Line::command("WHO").arg(&room.id.room);
                 let line = if self.isupport.whox {
-                    line.arg(&format!("%tcnf,{TOKEN}"))
+                    line.arg(&format!("%tcnfa,{TOKEN}"))
                 } else {
                     line
                 };
@@ -198,6 +198,9 @@ impl Client {
             return;
         }
         let person = self.fold(nick);
+        if code == 354 && first {
+            self.account_of_who(&person, message.params().get(5));
+        }
         let news = if self.caps.has(Cap::AwayNotify) {
             away
         } else {

@@ -12,6 +12,7 @@ pub fn claims_nick(from: &str, text: &str) -> bool {
         && (text.contains("this nickname is registered")
             || text.contains("this nick is registered")
             || text.contains("nickname is owned by someone else")
+            || text.contains("this nick is owned by someone else")
             || text.contains("this nickname is owned")
             || text.contains("nickname you are using is registered"))
 }
@@ -31,6 +32,12 @@ mod tests {
             (
                 "nickserv",
                 "This nickname is registered and protected.  If it is your nick, type /msg NickServ IDENTIFY password.",
+                true,
+            ),
+            (
+                // Anope 2.0.12.
+                "NickServ",
+                "This nick is owned by someone else.  Please choose another.",
                 true,
             ),
             ("NickServ", "This nick is owned by nobody", false),

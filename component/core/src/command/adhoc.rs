@@ -3,7 +3,7 @@
 use viaduct_bridge::Timestamp;
 
 use super::{Definition, MAX_SESSIONS, Reply, Run, SESSION, Session, Target, answers_of, unanswered};
-use crate::effect::{Effect, Effects, Timer};
+use crate::effect::{Effect, Effects, FlowId, Timer};
 use crate::forms::{Shown, Submission};
 use crate::login::{Asker, Login};
 use crate::ns;
@@ -83,14 +83,19 @@ impl Login {
         }
         if session.expires <= now {
             self.desk.end(id);
+            self.end_forsaken_flows(now, out);
             let text = "This command has waited too long. Please begin again.";
             return Err(special(Condition::NotAllowed, text, "session-expired"));
         }
         let id = id.to_owned();
         if action == "cancel" {
             self.desk.end(&id);
+            self.end_forsaken_flows(now, out);
             out.send(write_answer(stanza, node, &id, &Answer::Canceled));
             return Ok(());
+        }
+        if let Some(flow) = self.flow_of_session(&id) {
+            return self.go_on_with_login(now, flow, (&id, action), Submission::of(command), stanza, out);
         }
         self.go_on(
             now,
@@ -111,6 +116,7 @@ impl Login {
         out: &mut Effects,
     ) -> Result<(), Problem> {
         self.desk.expire(now, out);
+        self.end_forsaken_flows(now, out);
         if self.desk.sessions.len() >= MAX_SESSIONS {
             let text = "Too many of your commands are waiting for you. Finish or cancel some.";
             return Err(Problem::because(Condition::ResourceConstraint, text));
@@ -201,6 +207,55 @@ impl Login {
             None => self.complete(definition, id, stanza, out),
         }
         Ok(())
+    }
+
+    /// The user answers a further step of a login.
+    fn go_on_with_login(
+        &mut self,
+        now: Timestamp,
+        flow: FlowId,
+        (id, action): (&str, &str),
+        submission: Option<Submission>,
+        stanza: &Incoming,
+        out: &mut Effects,
+    ) -> Result<(), Problem> {
+        if action == "prev" {
+            let text = "What the network was told cannot be taken back. Cancel, and begin again.";
+            return Err(special(Condition::BadRequest, text, "bad-action"));
+        }
+        let Some(form) = self.awaited_step(flow) else {
+            let text = "The last step is still being worked on.";
+            return Err(Problem::because(Condition::ResourceConstraint, text));
+        };
+        let answers = submission.map(|submission| answers_of(form, &submission));
+        let answers = answers.unwrap_or_default();
+        if let Some(why) = unanswered(form, &answers) {
+            return Err(special(Condition::BadRequest, why, "bad-payload"));
+        }
+        if let Some(session) = self.desk.sessions.get_mut(id) {
+            session.expires = after(now);
+            session.waiting.clone_from(&stanza.id);
+        }
+        self.answer_step(flow, &answers, out);
+        Ok(())
+    }
+
+    /// Shows a further step of a login as the answer to the request that waits. False if the session has ended.
+    pub(crate) fn show_login_stage(&mut self, id: &str, form: &Shown, out: &mut Effects) -> bool {
+        let Some(session) = self.desk.sessions.get_mut(id) else {
+            return false;
+        };
+        let mut xml = Xml::stanza("iq", &session.asked, &session.owner);
+        xml.attr("type", "result")
+            .attr("id", session.waiting.take().as_deref().unwrap_or_default());
+        // Only the network knows whether this is the last one, and there is no way back.
+        let answer = Answer::Stage {
+            form,
+            stage: 0,
+            last: false,
+        };
+        out.send(write_command(xml, session.node, id, &answer));
+        true
     }
 
     fn show_stage(

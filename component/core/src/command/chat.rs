@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use viaduct_bridge::Answers;
 
 use super::{At, Definition, Reply, Run, Target, unanswered};
-use crate::effect::Effects;
+use crate::effect::{Effects, FlowId};
 use crate::forms::Shown;
 use crate::login::{Asker, Login};
 use crate::payload;
@@ -42,6 +42,9 @@ impl Login {
     fn chat_command(&mut self, line: &str, out: &mut Effects) -> String {
         let (word, rest) = split_word(line);
         let word = word.to_lowercase();
+        if let ("answer" | "cancel", Some(flow)) = (word.as_str(), self.flow_of_chat()) {
+            return self.answer_in_chat(flow, (word == "answer").then_some(rest), out);
+        }
         // What the command is about stands before its fields: 'configure #channel%server persistent=yes'.
         let (about, fields) = match split_word(rest) {
             (about, fields) if !about.is_empty() && !about.contains('=') => (Some(about), fields),
@@ -105,6 +108,29 @@ impl Login {
             out,
         };
         text_of(&(command.run)(self, run))
+    }
+
+    /// The user answers a further step of a login, or cancels it.
+    fn answer_in_chat(&mut self, flow: FlowId, answer: Option<&str>, out: &mut Effects) -> String {
+        let Some(answer) = answer.map(str::trim) else {
+            self.end_flow(flow, out);
+            return "The login was cancelled.".into();
+        };
+        let Some(form) = self.awaited_step(flow) else {
+            return "The last step is still being worked on.".into();
+        };
+        let answers = match form.fields.as_slice() {
+            // With one field it is clear what the value is for; codes and passwords may have any character.
+            [field] => Ok(Answers::from([(field.var.clone(), answer.to_owned())])),
+            _ => parse_answers(answer),
+        };
+        match answers.and_then(|answers| unanswered(form, &answers).map_or(Ok(answers), Err)) {
+            Ok(answers) => {
+                self.answer_step(flow, &answers, out);
+                String::new()
+            }
+            Err(why) => why,
+        }
     }
 
     /// The command of this name that the user may run, whatever it is for.

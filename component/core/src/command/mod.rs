@@ -22,7 +22,7 @@ use crate::xml::Stanza;
 use crate::{forms, ns};
 
 /// How long the session of a command waits for its user.
-const SESSION: Duration = Duration::from_secs(600);
+pub(crate) const SESSION: Duration = Duration::from_secs(600);
 /// The most sessions of one user at a time.
 const MAX_SESSIONS: usize = 20;
 
@@ -97,7 +97,7 @@ enum Reply {
     Result(Shown),
     /// It could not be done.
     Failed(String),
-    /// The answer comes later, from a login flow.
+    /// The answer comes later, from a login flow (perhaps after further steps) or from the network.
     Later,
 }
 
@@ -154,6 +154,11 @@ impl CommandDesk {
     /// The full JID that a session belongs to.
     pub(crate) fn owner(&self, id: &str) -> Option<&str> {
         self.sessions.get(id).map(|session| session.owner.as_str())
+    }
+
+    /// Ends a session without a word.
+    pub(crate) fn forget(&mut self, id: &str) {
+        self.end(id);
     }
 
     fn end(&mut self, id: &str) -> Option<Session> {

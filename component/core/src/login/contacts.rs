@@ -270,7 +270,9 @@ impl Login {
                 contact.away.get_or_insert_with(|| text.clone());
             }
             PersonEvent::Away { text } => contact.away.clone_from(text),
-            PersonEvent::Message(_) | PersonEvent::Renamed { .. } => return Concerns::Nobody,
+            PersonEvent::Message(_) | PersonEvent::Renamed { .. } | PersonEvent::Account { .. } => {
+                return Concerns::Nobody;
+            }
         }
         Concerns::Person(person.clone())
     }

@@ -26,6 +26,7 @@ mod servers;
 mod service;
 mod settings;
 mod spelling;
+mod steps;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -207,7 +208,7 @@ impl Login {
             Input::LinkDown => self.link_down(),
             Input::Confirmed(marks) => self.confirmed(marks, out),
             Input::Timer(timer) => self.timer(now, timer, out),
-            Input::LoginStep { flow, step } => self.login_step(flow, step, out),
+            Input::LoginStep { flow, step } => self.login_step(now, flow, step, out),
             Input::Stopping => {
                 if std::mem::take(&mut self.session) {
                     out.push(Effect::CloseSession { reason: None });
@@ -330,7 +331,10 @@ impl Login {
             Timer::Grace(portal) => self.grace_over(portal, out),
             Timer::Linger(server) => self.release(&ServerId(server), out),
             Timer::Join(portal) => self.join_timed_out(portal, out),
-            Timer::Commands => self.desk.expire(now, out),
+            Timer::Commands => {
+                self.desk.expire(now, out);
+                self.end_forsaken_flows(now, out);
+            }
             Timer::Lists => self.lists_expire(now, out),
             Timer::LogIn => self.log_in_again(out),
             Timer::Kept(portal) => self.enter_kept(portal, out),

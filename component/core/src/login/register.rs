@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use viaduct_bridge::{Account, Answers, Command, Failure, FieldKind, Form, Step};
+use viaduct_bridge::{Account, Answers, Command, Failure, FieldKind, Form, Step, Timestamp};
 
 use super::Login;
 use super::outcomes::{Pending, Request};
+use super::steps::{Awaited, form_step, page_step};
 use crate::effect::{Effect, Effects, FlowId};
 use crate::forms::{Shown, Submission};
 use crate::ns;
@@ -22,7 +23,9 @@ const STANDARD: [&str; 5] = ["username", "nick", "password", "name", "email"];
 #[derive(Debug, Default)]
 pub(super) struct Registrations {
     next: u64,
-    active: HashMap<FlowId, Asker>,
+    pub(super) active: HashMap<FlowId, Asker>,
+    /// The step that waits for the user, of the flow that does.
+    pub(super) awaited: Option<Awaited>,
 }
 
 impl Registrations {
@@ -191,6 +194,7 @@ impl Login {
             self.tell_asker(asker, Ok(()), out);
             return Ok(());
         }
+        self.give_up_awaited(out);
         if !self.registrations.active.is_empty() {
             let text = "Another registration of yours is being checked. Try again in a moment.";
             return Err(Box::new((
@@ -209,7 +213,7 @@ impl Login {
         Ok(())
     }
 
-    pub(super) fn login_step(&mut self, flow: FlowId, step: Step, out: &mut Effects) {
+    pub(super) fn login_step(&mut self, now: Timestamp, flow: FlowId, step: Step, out: &mut Effects) {
         let Some(asker) = self.registrations.active.remove(&flow) else {
             return;
         };
@@ -243,12 +247,15 @@ impl Login {
                 self.tell_asker(asker, Err(&problem), out);
                 out.push(Effect::EndLogin(flow));
             }
-            Step::Form(_) | Step::OpenUrl { .. } => {
-                let text = "This login needs more steps than this client showed. Use the command 'register'.";
-                self.tell_asker(asker, Err(&Problem::because(Condition::NotAcceptable, text)), out);
-                out.push(Effect::EndLogin(flow));
-            }
+            Step::Form(form) => self.show_step(now, flow, asker, form_step(&form), out),
+            Step::OpenUrl { url } => self.show_step(now, flow, asker, page_step(&url), out),
         }
+    }
+
+    /// Tells who waits for a login that nothing comes of it, and why.
+    pub(super) fn refuse_asker(&mut self, asker: Asker, why: &str, out: &mut Effects) {
+        let problem = Problem::because(Condition::NotAcceptable, why);
+        self.tell_asker(asker, Err(&problem), out);
     }
 
     fn tell_asker(&mut self, asker: Asker, result: Result<(), &Problem>, out: &mut Effects) {

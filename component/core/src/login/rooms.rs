@@ -94,6 +94,15 @@ impl Login {
                     }
                 }
             }
+            PersonEvent::Account { account } => {
+                for room in self
+                    .rooms
+                    .values_mut()
+                    .filter(|room| room.room.server == person.server && room.me != person.person)
+                {
+                    room.account_told(&self.ctx, &person.person, account.clone(), out);
+                }
+            }
         }
     }
 

@@ -131,6 +131,20 @@ impl Room {
         }
     }
 
+    /// The network tells to which account somebody is logged in. Who they are changes with that, so it is shown.
+    pub fn account_told(&mut self, ctx: &Context, person: &Name, account: Option<Name>, out: &mut Effects) {
+        let Some(occupant) = self.occupants.get_mut(person) else {
+            return;
+        };
+        if occupant.account == account {
+            return;
+        }
+        occupant.account = account;
+        if self.is_in_step() {
+            self.show(ctx, person, &[], out);
+        }
+    }
+
     /// The room itself changed. In a room that becomes moderated, those without voice become visitors.
     pub fn flags_changed(&mut self, ctx: &Context, flags: RoomFlags, out: &mut Effects) {
         let before = std::mem::replace(&mut self.flags, flags);

@@ -303,9 +303,14 @@ impl Room {
         }
     }
 
-    /// Somebody's occupant-id.
+    /// Somebody's occupant-id (XEP-0421): that of their account, which stays theirs over connections and names, or of the
+    /// name under which they came.
     #[must_use]
     pub fn occupant_id(&self, ctx: &Context, person: &str, occupant: Option<&Occupant>) -> Name {
+        if let Some(account) = occupant.and_then(|occupant| occupant.account.as_deref()) {
+            // No name begins so: an account and a nickname of the same name may be two people.
+            return ctx.occupant_id(&self.jid, &format!("\u{1d}{account}"));
+        }
         let identity = occupant
             .and_then(|occupant| occupant.identity.as_deref())
             .unwrap_or(person);

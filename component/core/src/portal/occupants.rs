@@ -22,6 +22,8 @@ pub struct Occupant {
     /// The name under which they came, where they changed it since: who they are (XEP-0421 wants the same
     /// occupant-id over changes of the nickname).
     pub identity: Option<Name>,
+    /// The account to which they are logged in, as far as the network tells: who they are, before any name.
+    pub account: Option<Name>,
 }
 
 impl Occupant {
@@ -39,6 +41,7 @@ impl Occupant {
             rank: member.rank,
             away: member.away.then(|| "".into()),
             identity: None,
+            account: member.account.clone(),
         }
     }
 
@@ -107,14 +110,16 @@ impl Affiliation {
 pub struct Occupants(HashMap<Name, Occupant>);
 
 impl Occupants {
-    /// Everybody of a snapshot. Who was known under the same name before keeps their identity.
+    /// Everybody of a snapshot. Who was known under the same name before keeps their identity, and their account until
+    /// the network tells of another: a list of names does not tell of accounts.
     #[must_use]
     pub fn of(members: &[Member], before: &Self) -> Self {
         let occupant = |member: &Member| {
             let mut occupant = Occupant::of(member);
-            occupant.identity = before
-                .get(&member.person)
-                .and_then(|known| known.identity.clone());
+            if let Some(known) = before.get(&member.person) {
+                occupant.identity.clone_from(&known.identity);
+                occupant.account = occupant.account.or_else(|| known.account.clone());
+            }
             (member.person.clone(), occupant)
         };
         Self(members.iter().map(occupant).collect())
@@ -202,6 +207,11 @@ impl Occupants {
                 rank: Rank::from_bits(rank.parse().unwrap_or_default()),
                 away: away.strip_prefix('1').map(Name::from),
                 identity: (!identity.is_empty()).then(|| identity.into()),
+                // Not there in what older versions stored.
+                account: fields
+                    .next()
+                    .filter(|account| !account.is_empty())
+                    .map(Name::from),
             };
             self.0.insert(person.into(), occupant);
         }
@@ -228,6 +238,7 @@ fn write_record(out: &mut String, sign: char, person: &str, occupant: Option<&Oc
     out.push_str(&clean(person));
     if let Some(occupant) = occupant {
         let identity = occupant.identity.as_deref().unwrap_or_default();
+        let account = occupant.account.as_deref().unwrap_or_default();
         let away = occupant.away.as_deref();
         let away = away.map_or_else(|| "0".to_owned(), |words| format!("1{}", clean(words)));
         for field in [
@@ -235,6 +246,7 @@ fn write_record(out: &mut String, sign: char, person: &str, occupant: Option<&Oc
             &occupant.rank.bits().to_string(),
             &away,
             &clean(identity),
+            &clean(account),
         ] {
             out.push(FIELD);
             out.push_str(field);
@@ -254,6 +266,7 @@ mod tests {
             rank,
             away: None,
             identity: None,
+            account: None,
         }
     }
 
@@ -266,12 +279,17 @@ mod tests {
             Occupant {
                 identity: Some("mallory".into()),
                 away: Some("at lunch".into()),
+                account: Some("m".into()),
                 ..occupant("Eve", Rank::NONE)
             },
         );
         let mut read = Occupants::default();
         read.apply_bytes(&occupants.to_bytes());
         assert_eq!(read, occupants);
+        // What was stored before accounts were known.
+        read.apply_bytes("+\u{1f}old\u{1f}Old\u{1f}0\u{1f}0\u{1f}first\u{1e}".as_bytes());
+        let old = read.remove("old").expect("it is read");
+        assert_eq!((old.identity.as_deref(), old.account), (Some("first"), None));
         read.apply_bytes(&change_bytes("bob", None));
         read.apply_bytes(&change_bytes("zoe", Some(&occupant("zoë", Rank::VOICE))));
         occupants.remove("bob");

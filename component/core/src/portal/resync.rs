@@ -34,6 +34,7 @@ impl Room {
                     rank: viaduct_bridge::Rank::NONE,
                     away: None,
                     identity: None,
+                    account: None,
                 };
                 shown.insert(person, occupant);
             }

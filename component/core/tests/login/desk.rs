@@ -96,7 +96,17 @@ impl Bridge for TestBridge {
         Some(wish.into())
     }
     fn form(&self, _: Option<&Account>) -> Form {
-        Form::default()
+        let nick = viaduct_bridge::Field {
+            name: "nick",
+            label: "Nickname".into(),
+            kind: viaduct_bridge::FieldKind::Text,
+            required: false,
+            value: String::new(),
+        };
+        Form {
+            fields: vec![nick],
+            ..Form::default()
+        }
     }
     fn log_in(&self, _: &str, _: Option<&Account>) -> Box<dyn LoginFlow> {
         struct Never;
@@ -272,6 +282,7 @@ pub(crate) fn room_id() -> RoomId {
 
 pub(crate) fn member(nick: &str) -> Member {
     Member {
+        account: None,
         person: nick.to_lowercase().as_str().into(),
         nick: nick.into(),
         rank: Rank::NONE,

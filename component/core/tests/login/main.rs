@@ -1,5 +1,6 @@
 //! Logins as their users see them: transcripts of what goes in and what comes out.
 
+mod accounts;
 mod asking;
 mod clock;
 mod contacts;
@@ -10,4 +11,5 @@ mod loops;
 mod registration;
 mod settings;
 mod spelling;
+mod steps;
 mod warnings;

@@ -64,6 +64,7 @@ mod restart;
 mod room_config;
 mod room_disco;
 mod room_register;
+mod services;
 mod settings;
 mod spelling;
 mod stage;
@@ -115,6 +116,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     private::CASES,
     room_config::CASES,
     room_disco::CASES,
+    services::CASES,
     settings::CASES,
     spelling::CASES,
     room_register::CASES,

@@ -13,6 +13,7 @@ use super::stage::Stage;
 pub(crate) const CASES: &[Case] = &[
     case!(commands_are_where_they_belong).rows("C2 C4"),
     case!(who_one_is_on_a_server),
+    case!(the_real_name_changes_at_once).only(&[Backend::Ejabberd]),
     case!(commands_after_connecting_and_the_message_of_the_day),
     case!(encodings_of_a_channel),
     case!(a_room_is_kept_without_clients),
@@ -142,6 +143,27 @@ async fn who_one_is_on_a_server(t: Ctx) -> Result<()> {
         "the nickname that was set counts: {}",
         joined.me.xml()
     );
+    Ok(())
+}
+
+async fn the_real_name_changes_at_once(t: Ctx) -> Result<()> {
+    let stage = Stage::set(&t).await?;
+    let watcher = t.irc_with_caps("watcher", &["setname"]).await?;
+    watcher.join(&stage.channel).await?;
+    set(
+        &stage.phone,
+        &t.server(),
+        "configure",
+        &[("realname", "Robert the Bruce")],
+    )
+    .await?;
+    let nick = stage.nick.clone();
+    let changed = watcher
+        .expect("SETNAME", move |line| {
+            line.command == "SETNAME" && line.nick() == nick
+        })
+        .await?;
+    ensure!(changed.last() == "Robert the Bruce", "{changed}");
     Ok(())
 }
 

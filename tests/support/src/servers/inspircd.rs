@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 
-use super::OPERATOR;
 use super::irc::Setup;
+use super::{OPERATOR, anope};
 use crate::process::{Spec, User};
 
 /// What is loaded: all of IRCv3 that it has without services, the prefixes `~&%`, TLS, and what operators and
@@ -58,6 +58,9 @@ const MODULES: &[&str] = &[
     "stripcolor",
     "uhnames",
 ];
+
+/// What services need beside that.
+const FOR_SERVICES: &[&str] = &["chgident", "sasl", "spanningtree", "svshold"];
 
 pub(super) fn prepare(setup: &Setup<'_>, user: &User) -> Result<Spec> {
     let file = setup.directory.join("inspircd.conf");
@@ -119,6 +122,19 @@ fn configuration(setup: &Setup<'_>) -> Result<String> {
             r#"<sslprofile name="tls" {profile} requestclientcert="yes">"#
         )?;
         text += &bind(addr, r#" sslprofile="tls""#);
+    }
+    if let Some(link) = setup.link {
+        for module in FOR_SERVICES {
+            writeln!(text, r#"<module name="{module}">"#)?;
+        }
+        let (name, password, ip, port) = (anope::NAME, anope::LINK_PASSWORD, link.ip(), link.port());
+        writeln!(
+            text,
+            r#"<bind address="{ip}" port="{port}" type="servers">
+<link name="{name}" ipaddr="{ip}" port="{port}" allowmask="127.0.0.0/8" sendpass="{password}" recvpass="{password}">
+<uline server="{name}" silent="yes">
+<sasl target="{name}" requiressl="no">"#
+        )?;
     }
     Ok(text)
 }

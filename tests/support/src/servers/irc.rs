@@ -40,6 +40,12 @@ pub struct IrcServerOptions {
     pub certificate: Option<Certificate>,
     /// Listens on port 6667 of a loopback address of its own, for gateways that cannot be told a port.
     pub on_standard_port: bool,
+    /// Listens at these addresses, plain and with TLS, whatever is said above.
+    pub place: Option<(SocketAddr, SocketAddr)>,
+    /// Where it takes the services of a network (InspIRCd).
+    pub link: Option<SocketAddr>,
+    /// Its name in its directory, where a world has several.
+    pub name: Option<String>,
 }
 
 /// A real IRC server.
@@ -57,6 +63,7 @@ pub(super) struct Setup<'a> {
     pub(super) directory: &'a Path,
     pub(super) plain: SocketAddr,
     pub(super) tls: Option<(SocketAddr, &'a Certificate)>,
+    pub(super) link: Option<SocketAddr>,
 }
 
 impl RealIrcServer {
@@ -68,17 +75,22 @@ impl RealIrcServer {
             true => SocketAddr::from((port.private_ip(), 6667)),
             false => port.addr(),
         };
-        let tls = options
-            .certificate
-            .as_ref()
-            .map(|_| SocketAddr::from((plain.ip(), tls_port.number())));
+        let (plain, tls) = options
+            .place
+            .unwrap_or_else(|| (plain, SocketAddr::from((plain.ip(), tls_port.number()))));
+        let tls = options.certificate.as_ref().map(|_| tls);
         // Both refuse to be root; Debian runs them as this user, which exists everywhere.
         let user = User::service("irc")?;
-        let directory = scratch.subdirectory(kind.name(), &user)?;
+        let directory = match &options.name {
+            Some(name) => format!("{}-{name}", kind.name()),
+            None => kind.name().to_owned(),
+        };
+        let directory = scratch.subdirectory(&directory, &user)?;
         let setup = Setup {
             directory: &directory,
             plain,
             tls: tls.zip(options.certificate.as_ref()),
+            link: options.link,
         };
         let spec = match kind {
             IrcKind::Ngircd => ngircd::prepare(&setup, &user)?,

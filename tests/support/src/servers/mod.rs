@@ -5,6 +5,7 @@
 //!
 //! [`Scratch`]: crate::scratch::Scratch
 
+mod anope;
 mod ejabberd;
 mod inspircd;
 mod irc;
@@ -13,6 +14,7 @@ mod postgres;
 mod prosody;
 mod xmpp;
 
+pub use anope::ServicedNetwork;
 pub use irc::{IrcKind, IrcServerOptions, RealIrcServer};
 pub use postgres::Postgres;
 pub use xmpp::{XmppKind, XmppOptions, XmppServer};

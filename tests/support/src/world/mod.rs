@@ -149,6 +149,7 @@ impl World {
             prefer_port: options.for_people.then_some(6667),
             certificate: Some(irc_certificate),
             on_standard_port: options.gateway == GatewayKind::Biboumi && !options.proxied,
+            ..IrcServerOptions::default()
         };
         let xmpp = XmppServer::new(options.xmpp, &scratch, &xmpp_options)?;
         let irc = RealIrcServer::new(options.irc, &scratch, &irc_options)?;

@@ -70,6 +70,7 @@ impl Play {
                 nick: Name::from("alice"),
                 username: "al".into(),
                 realname: "Alice".into(),
+                realname_otherwise: "Alice".into(),
                 webirc: None,
                 server_password: None,
                 credentials: None,

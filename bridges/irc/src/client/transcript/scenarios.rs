@@ -25,6 +25,7 @@ macro_rules! scenarios {
 
 scenarios! {
     account_by_certificate
+    accounts_of_people
     account_login
     account_refused
     account_required
@@ -56,6 +57,7 @@ scenarios! {
     lost
     messages
     nick_changes
+    real_name
     nick_in_use
     nick_too_long
     private_messages

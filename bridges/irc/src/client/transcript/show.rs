@@ -79,6 +79,10 @@ fn person_event(event: &PersonEvent) -> String {
         PersonEvent::Away { text: Some(text) } if text.is_empty() => "away".to_owned(),
         PersonEvent::Away { text: Some(text) } => format!("away: {text}"),
         PersonEvent::Away { text: None } => "back".to_owned(),
+        PersonEvent::Account {
+            account: Some(account),
+        } => format!("logged in as {account}"),
+        PersonEvent::Account { account: None } => "logged in to no account".to_owned(),
     }
 }
 
@@ -193,7 +197,9 @@ fn departure(how: &Departure, reason: Option<&str>) -> String {
 
 fn member(member: &Member) -> String {
     let away = if member.away { "(away)" } else { "" };
-    format!("{}{}{away}", signs(member.rank), member.nick)
+    let account = member.account.as_deref();
+    let account = account.map_or_else(String::new, |account| format!("({account})"));
+    format!("{}{}{account}{away}", signs(member.rank), member.nick)
 }
 
 fn signs(rank: Rank) -> String {

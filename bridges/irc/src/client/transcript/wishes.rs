@@ -2,12 +2,12 @@
 
 use viaduct_bridge::{
     Command, Content, MessageKind, Name, PersonId, Probe, Question, Rank, Recipient, RoomChange, RoomId,
-    Secret, ServerId, Text, TransactionId,
+    Scope, Secret, ServerId, Settings, Text, TransactionId,
 };
 
 /// `join #c [key]`, `leave #c [words]`, `say 1 #c words`, `me 1 #c words`, `notice 1 #c words`, `topic 1 #c words`,
 /// `nick 1 new`, `rank 1 #c bob +ov-h`, `kick 1 #c bob [words]`, `ban 1 #c bob [words]`, `unban 1 #c bob`,
-/// `away [words]`, `connect`, `list 1 .`, `invite 1 #c bob`, `watch bob`, `unwatch bob`,
+/// `away [words]`, `connect`, `list 1 .`, `invite 1 #c bob`, `watch bob`, `unwatch bob`, `realname [words]`,
 /// `bans 1 #c`, `set 1 #c +m -i +k=word`, `whois 1 bob`, `version 1 bob`, `ping 1 bob`, `time 1 bob`. In words, `\n` ends a line.
 pub(super) fn command(text: &str) -> Command {
     let text = text.replace("\\n", "\n");
@@ -25,6 +25,14 @@ pub(super) fn command(text: &str) -> Command {
         server: ServerId(Name::from("irc.test")),
         person: Name::from(name),
     };
+    if verb == "realname" {
+        let mut settings = Settings::default();
+        if !rest.is_empty() {
+            settings.values.insert(verb.to_owned(), rest.to_owned());
+        }
+        let scope = Scope::Server(server);
+        return Command::Configure { scope, settings };
+    }
     if matches!(verb, "watch" | "unwatch") {
         let person = person(rest);
         return if verb == "watch" {
