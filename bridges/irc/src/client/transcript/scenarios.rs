@@ -55,6 +55,7 @@ scenarios! {
     list
     lost
     messages
+    netsplit
     nick_changes
     nick_in_use
     nick_too_long
