@@ -93,7 +93,7 @@ pub enum Write {
     /// A message has its place.
     Message(Box<MessageRecord>),
     /// A message is about to be handed to the network.
-    Outbox(Box<OutboxRecord>),
+    Outbox(Arc<OutboxRecord>),
     /// The network has answered for this command, or will not.
     Settled {
         /// Whose.

@@ -305,7 +305,7 @@ fn message(portal: i64, position: i64, said: &Arc<Said>, remote: Option<String>)
 
 fn outbox(login: i64, txn: i64) -> Write {
     let server = ServerId(Name::from("irc.example.org"));
-    Write::Outbox(Box::new(OutboxRecord {
+    Write::Outbox(Arc::new(OutboxRecord {
         txn: TransactionId(txn),
         login: LoginId(login),
         to: Recipient::Person(PersonId {

@@ -1,5 +1,7 @@
 //! Messages from the user's clients to rooms and their occupants (XEP-0045 §7.4, §7.5).
 
+use std::sync::Arc;
+
 use viaduct_bridge::{Level, Name, PersonId, Recipient, RoomId};
 
 use super::Login;
@@ -209,7 +211,7 @@ impl Login {
             content.text = viaduct_bridge::Text::plain(plain);
         }
         let txn = self.ctx.ids.txn();
-        let record = OutboxRecord {
+        let record = Arc::new(OutboxRecord {
             txn,
             login: self.id,
             to: to.clone(),
@@ -218,8 +220,8 @@ impl Login {
             client_id: stanza.id.as_deref().map(Name::from),
             payload: payload::reflected(&stanza.element).into(),
             content: content.clone(),
-        };
-        out.write(Write::Outbox(Box::new(record.clone())));
+        });
+        out.write(Write::Outbox(Arc::clone(&record)));
         let receipt = stanza.element.has_child("request", ns::RECEIPTS);
         self.pending.insert(txn, Pending::Message { record, receipt });
         self.server(to.server()).spoke |= matches!(to, Recipient::Person(_));

@@ -1,5 +1,7 @@
 //! How commands ended, and who is told.
 
+use std::sync::Arc;
+
 use viaduct_bridge::{Message, Name, Outcome, Recipient, RoomId, Secret, Timestamp, TransactionId};
 
 use super::Login;
@@ -20,7 +22,7 @@ pub(crate) enum Pending {
     /// A message.
     Message {
         /// What is on record of it.
-        record: OutboxRecord,
+        record: Arc<OutboxRecord>,
         /// Whether the client asked for a receipt (XEP-0184).
         receipt: bool,
     },
@@ -106,7 +108,7 @@ impl Login {
         match (pending, outcome) {
             (Pending::Message { record, receipt }, Outcome::Accepted { ids, at }) => {
                 let first = ids.into_iter().next();
-                self.accepted(record, receipt, (at.unwrap_or(now), first), out);
+                self.accepted(&record, receipt, (at.unwrap_or(now), first), out);
             }
             (Pending::Message { record, .. }, Outcome::Failed(failure)) => {
                 self.failed.insert(txn, (record, failure));
@@ -189,13 +191,13 @@ impl Login {
     /// The network shows the user's own message: that is its acceptance, and its place.
     pub(super) fn echoed(&mut self, txn: TransactionId, message: &Message, out: &mut Effects) {
         if let Some(Pending::Message { record, receipt }) = self.pending.remove(&txn) {
-            self.accepted(record, receipt, (message.at, message.ids.first().cloned()), out);
+            self.accepted(&record, receipt, (message.at, message.ids.first().cloned()), out);
         }
     }
 
     fn accepted(
         &mut self,
-        record: OutboxRecord,
+        record: &OutboxRecord,
         receipt: bool,
         (at, remote): (Timestamp, Option<viaduct_bridge::MessageId>),
         out: &mut Effects,

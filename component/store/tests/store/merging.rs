@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 fn outbox(login: i64, txn: i64) -> Write {
-    Write::Outbox(Box::new(OutboxRecord {
+    Write::Outbox(Arc::new(OutboxRecord {
         txn: TransactionId(txn),
         login: LoginId(login),
         to: person("bob"),

@@ -122,8 +122,8 @@ on_both! {
             Write::Shown { portal: PortalId(11), data: data(&[]) },
             Write::ShownChange { portal: PortalId(11), seq: 4, data: data(&[4]) },
             Write::ShownChange { portal: PortalId(11), seq: 3, data: data(&[3]) },
-            Write::Outbox(Box::new(outbox(7, 21))),
-            Write::Outbox(Box::new(outbox(7, 20))),
+            Write::Outbox(Arc::new(outbox(7, 21))),
+            Write::Outbox(Arc::new(outbox(7, 20))),
             contact("bob%irc.test"),
             contact("carol%irc.test"),
         ]).await;
@@ -224,7 +224,7 @@ on_both! {
                 Write::Login(Box::new(record.clone())),
                 Write::Portal(Box::new(chan.clone())),
                 Write::Joined(Box::new(inside.clone())),
-                Write::Outbox(Box::new(pending.clone())),
+                Write::Outbox(Arc::new(pending.clone())),
                 Write::Message(Box::new(said.clone())),
             ]).await;
             store.notebook().put(nasty, nasty);
@@ -316,7 +316,7 @@ on_both! {
         assert!(unsettled().await.is_empty());
 
         commit(&store, messages([message(11, 1), message(11, 2), message(12, 1)])).await;
-        commit(&store, vec![Write::Outbox(Box::new(outbox(3, 30)))]).await;
+        commit(&store, vec![Write::Outbox(Arc::new(outbox(3, 30)))]).await;
         assert_eq!(unsettled().await, [1, 2, 3]);
         // A part of it has arrived; all of it; the network has answered.
         commit(&store, vec![cursor(1, 1), Write::Prune { portal: PortalId(11), upto: Position(1) }]).await;
@@ -359,7 +359,7 @@ on_both! {
         assert_eq!(store.highest_id(), 0);
         commit(&store, user_with_room(5)).await;
         commit(&store, vec![
-            Write::Outbox(Box::new(outbox(5, 900))),
+            Write::Outbox(Arc::new(outbox(5, 900))),
             Write::Settled { login: LoginId(5), txn: TransactionId(900) },
         ]).await;
         commit(&store, vec![Write::ForgetLogin(LoginId(5))]).await;
