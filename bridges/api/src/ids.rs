@@ -18,6 +18,12 @@ impl Name {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The text, for whoever shares it: nothing is copied.
+    #[must_use]
+    pub fn to_shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
 }
 
 impl<T: Into<Arc<str>>> From<T> for Name {

@@ -29,6 +29,8 @@ pub(crate) struct Link {
     pub(crate) delivered: Cell<u64>,
     /// Stanza errors in answer to messages.
     pub(crate) refused: Cell<u64>,
+    /// Presences of occupants, errors and those of the users themselves aside.
+    pub(crate) presences: Cell<u64>,
     /// Numbered messages that came out of order or twice, where `in_order` asks for that.
     pub(crate) disordered: Cell<u64>,
     /// Whether each receiver is to see ascending numbers.
@@ -72,6 +74,7 @@ impl Link {
             progress,
             delivered: Cell::default(),
             refused: Cell::default(),
+            presences: Cell::default(),
             disordered: Cell::default(),
             in_order: Cell::default(),
             received: Cell::default(),
@@ -227,16 +230,20 @@ impl Link {
     }
 
     fn presence(&self, stanza: &[u8], from: &[u8], to: &[u8], kind: &[u8]) {
+        let own = [&b"code='110'"[..], b"code=\"110\""]
+            .iter()
+            .any(|code| find(stanza, code).is_some());
         match kind {
             b"error" => self.keep_error(stanza),
-            b"" if find(stanza, b"110").is_some() && find(stanza, b"<status").is_some() => {
+            b"" if own => {
                 self.inside.borrow_mut().insert(key(bare(from), to));
             }
-            b"unavailable" if find(stanza, b"110").is_some() => {
+            b"unavailable" if own => {
                 let key = key(bare(from), to);
                 self.inside.borrow_mut().remove(&key);
                 self.subjects.borrow_mut().remove(&key);
             }
+            b"" | b"unavailable" => self.presences.set(self.presences.get() + 1),
             _ => {}
         }
     }

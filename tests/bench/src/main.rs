@@ -91,11 +91,18 @@ enum Group {
     Talk,
     Crowd,
     Beside,
+    Netsplit,
     Memory,
 }
 
 impl Group {
-    const ALL: [Self; 4] = [Self::Talk, Self::Crowd, Self::Beside, Self::Memory];
+    const ALL: [Self; 5] = [
+        Self::Talk,
+        Self::Crowd,
+        Self::Beside,
+        Self::Netsplit,
+        Self::Memory,
+    ];
 
     fn is_wanted(self, options: &Options, subject: Subject, round: usize) -> bool {
         let any = |parts: &[Part]| parts.iter().any(|part| options.wants(*part));
@@ -103,6 +110,7 @@ impl Group {
             Self::Talk => any(&[Part::Out, Part::In, Part::Latency, Part::Join]),
             Self::Crowd => any(&[Part::Crowd]) && subject != Subject::Echo,
             Self::Beside => any(&[Part::Beside]) && subject != Subject::Echo,
+            Self::Netsplit => any(&[Part::Netsplit]) && subject != Subject::Echo,
             // It hardly varies and takes long.
             Self::Memory => any(&[Part::Memory]) && (round == 0 || options.only == [Part::Memory]),
         }
@@ -118,6 +126,7 @@ async fn measure(group: Group, subject: Subject, options: &Options, samples: &mu
             Group::Talk => scenario::talk(&world, options, samples).await,
             Group::Crowd => scenario::crowd(&world, options, samples).await,
             Group::Beside => scenario::beside(&world, options, samples).await,
+            Group::Netsplit => scenario::netsplit(&world, options, samples).await,
             Group::Memory => scenario::memory(&world, options, samples).await,
         };
         if options.keep || result.is_err() {

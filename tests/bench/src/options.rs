@@ -47,6 +47,10 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 10_000)]
     pub(crate) people: usize,
 
+    /// People whom a netsplit takes away, before ten users.
+    #[arg(long, default_value_t = 500)]
+    pub(crate) split: usize,
+
     /// Single messages whose latency is taken, in each direction.
     #[arg(long, default_value_t = 300)]
     pub(crate) singles: usize,
@@ -81,12 +85,14 @@ pub(crate) enum Part {
     In,
     /// One message at a time, both ways.
     Latency,
-    /// The join of a large channel.
+    /// The join of a large channel, and one user beside it.
     Join,
     /// Many users in channels of ten, both ways.
     Crowd,
     /// One user beside another whose room is flooded.
     Beside,
+    /// One user beside others before whom very many people leave and come back at once.
+    Netsplit,
     /// Resident memory at rest.
     Memory,
 }

@@ -4,11 +4,16 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
 /// Linux shows process times in ticks of 1/100 s, whatever the kernel's own tick is.
 const TICK: f64 = 0.01;
+
+/// How long a process may take to end when it is asked to.
+const FAREWELL: Duration = Duration::from_secs(20);
 
 /// A child process that dies with its value, and with the bench.
 #[derive(Debug)]
@@ -82,6 +87,12 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // In order, if it will: so that a tool around it (valgrind, heaptrack) can write what it has seen.
+        let asked = Command::new("kill").arg(self.child.id().to_string()).status();
+        let begun = Instant::now();
+        while asked.is_ok() && matches!(self.child.try_wait(), Ok(None)) && begun.elapsed() < FAREWELL {
+            sleep(Duration::from_millis(10));
+        }
         // Both fail only when it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -85,7 +85,7 @@ pub struct Login {
     contacts: HashMap<PersonId, Contact>,
     pending: HashMap<TransactionId, Pending>,
     /// Messages that were not carried and whose senders may not know it yet.
-    failed: HashMap<TransactionId, (OutboxRecord, Failure)>,
+    failed: HashMap<TransactionId, (Arc<OutboxRecord>, Failure)>,
     /// The rooms of servers, as they were told lately.
     lists: Lists,
     profiles: Profiles,
@@ -176,7 +176,7 @@ impl Login {
             self.failed.insert(
                 record.txn,
                 (
-                    record,
+                    Arc::new(record),
                     Failure::Uncertain {
                         reason: reason.into(),
                     },

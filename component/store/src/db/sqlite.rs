@@ -118,7 +118,8 @@ fn add(arguments: &mut SqliteArguments, values: &[Value]) -> Result<(), sqlx::Er
         match value {
             Value::Null => arguments.add(None::<i64>),
             Value::Int(int) => arguments.add(*int),
-            Value::Text(text) => arguments.add(text.as_str()),
+            // Shared with the record: of a borrowed text two copies would be made on the way, not one.
+            Value::Text(text) => arguments.add(text.to_shared()),
             Value::Bytes(bytes) => arguments.add(&bytes[..]),
         }
         .map_err(sqlx::Error::Encode)?;

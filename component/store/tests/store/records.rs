@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use viaduct_bridge::{
-    Account, Content, MessageKind, Name, Scope, Secret, ServerId, Settings, Span, Style, Text, Timestamp,
-    Topic, TransactionId,
-};
+use viaduct_bridge::{Account, Name, Scope, Secret, ServerId, Settings, Timestamp, Topic, TransactionId};
 use viaduct_core::options::Options;
 use viaduct_core::records::{
     JoinedRecord, LoadedLogin, LoginId, LoginRecord, OutboxRecord, PortalId, PortalRecord, Position,
@@ -49,22 +46,9 @@ fn outbox(login: i64, txn: i64) -> OutboxRecord {
     OutboxRecord {
         txn: TransactionId(txn),
         login: LoginId(login),
-        to: person("bob"),
         resource: name("phone"),
         addressed: name("bob%irc.libera.chat@irc.example.org"),
         client_id: Some(name("c1")),
-        payload: name("<body>hi</body>"),
-        content: Content {
-            kind: MessageKind::Emote,
-            text: Text {
-                plain: name("waves\nand 'goes'"),
-                spans: vec![Span {
-                    start: 0,
-                    end: 5,
-                    style: Style::Bold,
-                }],
-            },
-        },
     }
 }
 
@@ -122,8 +106,8 @@ on_both! {
             Write::Shown { portal: PortalId(11), data: data(&[]) },
             Write::ShownChange { portal: PortalId(11), seq: 4, data: data(&[4]) },
             Write::ShownChange { portal: PortalId(11), seq: 3, data: data(&[3]) },
-            Write::Outbox(Box::new(outbox(7, 21))),
-            Write::Outbox(Box::new(outbox(7, 20))),
+            Write::Outbox(Arc::new(outbox(7, 21))),
+            Write::Outbox(Arc::new(outbox(7, 20))),
             contact("bob%irc.test"),
             contact("carol%irc.test"),
         ]).await;
@@ -211,12 +195,9 @@ on_both! {
                 cursor: Position(1),
             };
             let pending = OutboxRecord {
-                to: person(nasty),
                 resource: text.clone(),
                 addressed: text.clone(),
                 client_id: Some(text.clone()),
-                payload: text.clone(),
-                content: Content::plain(text.clone()),
                 ..outbox(id, id)
             };
             let mut said = with_remote(message(id, 1), nasty);
@@ -226,7 +207,7 @@ on_both! {
                 Write::Login(Box::new(record.clone())),
                 Write::Portal(Box::new(chan.clone())),
                 Write::Joined(Box::new(inside.clone())),
-                Write::Outbox(Box::new(pending.clone())),
+                Write::Outbox(Arc::new(pending.clone())),
                 Write::Message(Box::new(said.clone())),
             ]).await;
             store.notebook().put(nasty, nasty);
@@ -318,7 +299,7 @@ on_both! {
         assert!(unsettled().await.is_empty());
 
         commit(&store, messages([message(11, 1), message(11, 2), message(12, 1)])).await;
-        commit(&store, vec![Write::Outbox(Box::new(outbox(3, 30)))]).await;
+        commit(&store, vec![Write::Outbox(Arc::new(outbox(3, 30)))]).await;
         assert_eq!(unsettled().await, [1, 2, 3]);
         // A part of it has arrived; all of it; the network has answered.
         commit(&store, vec![cursor(1, 1), Write::Prune { portal: PortalId(11), upto: Position(1) }]).await;
@@ -361,7 +342,7 @@ on_both! {
         assert_eq!(store.highest_id(), 0);
         commit(&store, user_with_room(5)).await;
         commit(&store, vec![
-            Write::Outbox(Box::new(outbox(5, 900))),
+            Write::Outbox(Arc::new(outbox(5, 900))),
             Write::Settled { login: LoginId(5), txn: TransactionId(900) },
         ]).await;
         commit(&store, vec![Write::ForgetLogin(LoginId(5))]).await;

@@ -79,6 +79,26 @@ impl Irc {
         self.channel(channel.as_bytes(), |channel| channel.ghosts.extend(ghosts));
     }
 
+    /// The silent people of a channel go all at once, as in a netsplit, or come back. Those who ask who is there are told
+    /// of them in any case.
+    pub(crate) fn split(&self, channel: &str, gone: bool) {
+        let channels = self.channels.borrow();
+        let Some(there) = channels.get(channel.as_bytes()) else {
+            return;
+        };
+        let what = match gone {
+            true => "QUIT :hub.bench leaf.bench".to_owned(),
+            false => format!("JOIN {channel}"),
+        };
+        for ghost in there.ghosts.iter().filter(|ghost| !ghost.starts_with('@')) {
+            let line = format!(":{ghost}!ghost@far.example {what}");
+            there
+                .members
+                .iter()
+                .for_each(|member| member.send(&[line.as_bytes()]));
+        }
+    }
+
     /// The outsider says something in a channel.
     pub(crate) fn say(&self, channel: &str, text: &[u8]) {
         let source = format!(":{OUTSIDER}!out@side.example");

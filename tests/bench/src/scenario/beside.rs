@@ -28,7 +28,7 @@ pub(crate) async fn beside(world: &World, options: &Options, samples: &mut Sampl
     world.link.watch(&World::user(1));
     for turn in 0..8 {
         let flooded = turn % 2 == 1;
-        let millis = singles(world, options.singles / 4 + 1, flooded, &mut next).await?;
+        let millis = talk(world, options.singles / 4 + 1, flooded, &mut next).await?;
         if flooded { &mut beside } else { &mut calm }.extend(millis);
         world.rest().await?;
     }
@@ -46,11 +46,11 @@ pub(crate) async fn beside(world: &World, options: &Options, samples: &mut Sampl
     Ok(())
 }
 
-async fn singles(world: &World, count: usize, flooded: bool, next: &mut u64) -> Result<Vec<f64>> {
-    let (link, irc) = (&world.link, &world.irc);
-    let (mut text, mut flood) = (Template::text(), Template::text());
-    let (begun, mut flooding) = (Instant::now(), 0);
-    let mut pour = || {
+/// As many single messages, alone or beside the flood.
+async fn talk(world: &World, count: usize, flooded: bool, next: &mut u64) -> Result<Vec<f64>> {
+    let mut flood = Template::text();
+    let (begun, mut flooding, mut left) = (Instant::now(), 0, count);
+    let more = || {
         let wanted = if flooded {
             begun.elapsed().as_secs_f64() * FLOOD
         } else {
@@ -58,21 +58,38 @@ async fn singles(world: &World, count: usize, flooded: bool, next: &mut u64) -> 
         };
         while (flooding as f64) < wanted {
             flooding += 1;
-            irc.say("#flooded", flood.render(flooding));
+            world.irc.say("#flooded", flood.render(flooding));
         }
+        left = left.saturating_sub(1);
+        left > 0
     };
-    let mut millis = Vec::with_capacity(count);
-    for _ in 0..count {
+    singles(world, "#c1", next, more).await
+}
+
+/// Milliseconds that single messages from IRC take to whom we watch, one after the other: one in any case, and for as
+/// long as `more` says so before the next.
+pub(super) async fn singles(
+    world: &World,
+    channel: &str,
+    next: &mut u64,
+    mut more: impl FnMut() -> bool,
+) -> Result<Vec<f64>> {
+    let (link, irc) = (&world.link, &world.irc);
+    let mut text = Template::text();
+    let mut millis = Vec::new();
+    loop {
         sleep(PAUSE).await;
-        pour();
+        let last = !more();
         *next += 1;
         let number = *next;
         let start = Instant::now();
-        irc.say("#c1", text.render(number));
+        irc.say(channel, text.render(number));
         world
-            .until("a message beside the flood", || link.watched().0 >= number)
+            .until("a message beside something else", || link.watched().0 >= number)
             .await?;
         millis.push(link.watched().1.duration_since(start).as_secs_f64() * 1e3);
+        if last {
+            return Ok(millis);
+        }
     }
-    Ok(millis)
 }

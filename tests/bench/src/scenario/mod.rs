@@ -1,7 +1,9 @@
-//! What is measured, on one fresh process per round: one user's talk, a crowd's talk, one user beside a flood, memory.
+//! What is measured, on one fresh process per round: one user's talk, a crowd's talk, one user beside a flood or
+//! a netsplit, memory.
 
 mod beside;
 mod load;
+mod storm;
 
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,7 @@ use crate::subject::Subject;
 use crate::world::World;
 pub(crate) use beside::beside;
 use load::{Load, Outcome, Template, Way};
+pub(crate) use storm::netsplit;
 
 /// Messages before each measurement, not counted.
 const WARM_UP: u64 = 500;
@@ -71,6 +74,7 @@ pub(crate) async fn talk(world: &World, options: &Options, samples: &mut Samples
         world.enter(&[(0, "large".to_owned())]).await?;
         samples.add("join.wall", subject, start.elapsed().as_secs_f64());
         samples.add("join.cpu", subject, world.rest().await?.since(&before));
+        storm::join(world, options, samples).await?;
     }
     Ok(())
 }

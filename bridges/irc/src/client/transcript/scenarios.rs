@@ -56,6 +56,7 @@ scenarios! {
     list
     lost
     messages
+    netsplit
     nick_changes
     real_name
     nick_in_use
