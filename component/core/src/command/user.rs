@@ -8,7 +8,7 @@ use crate::login::{Link, Login, shown_form};
 use crate::portal::Room;
 
 /// All of them.
-pub(super) static ALL: [Definition; 13] = [
+pub(super) static ALL: [Definition; 12] = [
     Definition {
         node: "register",
         title: "Register or change your registration",
@@ -51,7 +51,6 @@ pub(super) static ALL: [Definition; 13] = [
     network::DISCONNECT,
     network::RECONNECT,
     network::RAW,
-    super::whois::WHOIS,
     Definition {
         node: "rooms",
         title: "List your rooms",
