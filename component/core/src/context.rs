@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use viaduct_bridge::{Address, Bridge, Name, Timestamp, TransactionId};
 
 use crate::access::{Access, Registration};
+use crate::errand::RequestId;
 use crate::records::{LoginId, PortalId};
 use crate::xml::Stanza;
 use crate::{names, ns};
@@ -107,6 +108,11 @@ impl IdSource {
     /// A new portal's id.
     pub fn portal(&self) -> PortalId {
         PortalId(self.next())
+    }
+
+    /// A new request's id.
+    pub fn request(&self) -> RequestId {
+        RequestId(self.next())
     }
 
     /// A new command's id.

@@ -59,7 +59,8 @@ impl Login {
         if word == "help" {
             return self.help();
         }
-        let Ok(command) = self.command(&target, &word) else {
+        let node = self.named(&word).map_or(word.as_str(), |command| command.node);
+        let Ok(command) = self.command(&target, node) else {
             return match self.named(&word) {
                 Some(command) => about_what(command),
                 None => format!("I do not know '{word}'.\n{}", self.help()),
@@ -83,7 +84,7 @@ impl Login {
         }) {
             return format!(
                 "'{unknown}' is not a field of '{}'.\n{}",
-                command.node,
+                command.word(),
                 explain(command, about, &stages)
             );
         }
@@ -104,19 +105,17 @@ impl Login {
             asker: Asker::Chat,
             out,
         };
-        text_of(&(command.run)(self, run))
+        text_of(&self.perform(command, run))
     }
 
     /// The command of this name that the user may run, whatever it is for.
     fn named(&self, word: &str) -> Option<&'static Definition> {
-        super::user::ALL
-            .iter()
-            .find(|command| command.node == word && self.may(command))
+        super::all().find(|command| command.word() == word && self.may(command))
     }
 
     fn help(&self) -> String {
         let mut text = String::from("This is what you can send me:\nhelp – shows this list");
-        for command in super::user::ALL.iter().filter(|command| self.may(command)) {
+        for command in super::all().filter(|command| self.may(command)) {
             let what = if self.offers(&Target::Gateway, command) {
                 ""
             } else if command.at.contains(&At::Room) {
@@ -124,7 +123,7 @@ impl Login {
             } else {
                 " SERVER"
             };
-            let _ = write!(text, "\n{}{what} – {}", command.node, command.help);
+            let _ = write!(text, "\n{}{what} – {}", command.word(), command.help);
         }
         text
     }
@@ -145,7 +144,7 @@ fn about_what(command: &Definition) -> String {
     };
     format!(
         "Say for what: '{} ADDRESS', with the address of {example}.",
-        command.node
+        command.word()
     )
 }
 
@@ -185,7 +184,7 @@ fn explain(command: &Definition, about: Option<&str>, stages: &[Shown]) -> Strin
     let _ = write!(
         text,
         "Send '{}{}' with the fields that you want to set, as name=value:",
-        command.node,
+        command.word(),
         about.map(|about| format!(" {about}")).unwrap_or_default()
     );
     for field in stages.iter().flat_map(|form| &form.fields) {

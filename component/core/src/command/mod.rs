@@ -2,6 +2,7 @@
 //! ([`adhoc`], XEP-0050) and in the chat with the gateway ([`chat`]).
 
 mod adhoc;
+mod admin;
 mod chat;
 mod configure;
 mod network;
@@ -56,6 +57,8 @@ enum Who {
     Leaving,
     /// Those whom the operator lets speak the network's own language.
     Raw,
+    /// Those who run the gateway.
+    Admin,
 }
 
 /// A command.
@@ -74,6 +77,18 @@ pub struct Definition {
     form: fn(&Login, &Target, usize, &Answers) -> Option<Shown>,
     /// Does it.
     run: fn(&mut Login, Run<'_>) -> Reply,
+}
+
+impl Definition {
+    /// The word for it in the chat: what is behind the `#` of the nodes of XEP-0133.
+    fn word(&self) -> &'static str {
+        self.node.rsplit('#').next().unwrap_or(self.node)
+    }
+}
+
+/// All commands.
+fn all() -> impl Iterator<Item = &'static Definition> {
+    user::ALL.iter().chain(&admin::ALL)
 }
 
 /// What a command has to work with.
@@ -198,6 +213,7 @@ impl Login {
             Who::Registering => allowed && self.may_register(),
             Who::Leaving => allowed && self.ctx.allow_unregister,
             Who::Raw => self.may_speak_raw(),
+            Who::Admin => self.ctx.access.is_admin(&self.user),
         }
     }
 
@@ -214,20 +230,20 @@ impl Login {
 
     /// The commands that this user may run on this.
     pub(crate) fn commands(&self, target: &Target) -> impl Iterator<Item = &'static Definition> {
-        user::ALL
-            .iter()
-            .filter(move |command| self.offers(target, command) && self.may(command))
+        all().filter(move |command| self.offers(target, command) && self.may(command))
     }
 
     /// The command of this name.
     fn command(&self, target: &Target, node: &str) -> Result<&'static Definition, Problem> {
         let known = |command: &&Definition| command.node == node && self.offers(target, command);
-        let command = user::ALL.iter().find(known).ok_or_else(|| {
-            Problem::because(
-                Condition::ItemNotFound,
-                format!("There is no command '{node}' here."),
-            )
-        })?;
+        let unknown = || {
+            if let Some(problem) = self.not_for_admins(node) {
+                return problem;
+            }
+            let text = format!("There is no command '{node}' here.");
+            Problem::because(Condition::ItemNotFound, text)
+        };
+        let command = all().find(known).ok_or_else(unknown)?;
         if self.may(command) {
             Ok(command)
         } else {
@@ -243,7 +259,16 @@ impl Login {
     /// Whether this is the node of a command here, or of their list.
     pub(crate) fn has_command(&self, target: &Target, node: &str) -> bool {
         let known = |command: &Definition| command.node == node && self.offers(target, command);
-        node == ns::COMMANDS || user::ALL.iter().any(known)
+        node == ns::COMMANDS || all().any(known)
+    }
+
+    /// Does what a command says.
+    fn perform(&mut self, command: &Definition, run: Run<'_>) -> Reply {
+        if command.who == Who::Admin {
+            let (action, target) = (command.word(), admin::target_of(&run.answers));
+            run.out.push(Effect::Audit { action, target });
+        }
+        (command.run)(self, run)
     }
 
     /// disco#info on a command's node, and on the node of the list.

@@ -176,14 +176,7 @@ impl Room {
         let problem = Problem::from(failure);
         self.fall_out_of_step();
         self.place = Place::Outside;
-        for waiting in std::mem::take(&mut self.waiting) {
-            out.send(Self::presence_error(
-                &waiting.asked,
-                &waiting.jid,
-                waiting.id.as_deref(),
-                &problem,
-            ));
-        }
+        self.refuse_waiting(&problem, out);
         if may_pass(failure) {
             if self.is_wanted() {
                 let doubled = FIRST_PAUSE * 2_u32.saturating_pow(self.refusals.into());
@@ -198,5 +191,17 @@ impl Room {
         self.let_go(out);
         let reason: Name = failure.to_string().into();
         self.expel(ctx, &[status::TECHNICAL], Some(&reason), out);
+    }
+
+    /// Everybody who waits to be let in is told why that will not be.
+    pub fn refuse_waiting(&mut self, problem: &Problem, out: &mut Effects) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            out.send(Self::presence_error(
+                &waiting.asked,
+                &waiting.jid,
+                waiting.id.as_deref(),
+                problem,
+            ));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Logins as their users see them: transcripts of what goes in and what comes out.
 
+mod admin;
 mod asking;
 mod clock;
 mod contacts;

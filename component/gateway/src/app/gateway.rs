@@ -15,7 +15,7 @@ use viaduct_core::login::Login;
 use viaduct_store::{LoginSummary, Store};
 
 use super::stored::Stored;
-use crate::actor::{Alarm, Core, Gateway, Router};
+use crate::actor::{Alarm, Core, Gateway, Router, Steward};
 use crate::config::GatewaySettings;
 use crate::link::{Limits, Link, Room, Supervisor, Upward};
 
@@ -63,6 +63,7 @@ pub(super) struct Shared {
     pub(super) outgoing: OutgoingPolicy,
     pub(super) limits: Limits,
     pub(super) alarm: Arc<dyn Alarm>,
+    pub(super) steward: Arc<dyn Steward>,
 }
 
 /// Makes the bridge of a network.
@@ -127,6 +128,7 @@ pub(super) fn start(settings: &GatewaySettings, shared: &Shared) -> Result<Runni
         }),
         make: Box::new(move |user, loaded| Box::new(Login::new(Arc::clone(&make_ctx), user, loaded))),
         alarm: Arc::clone(&shared.alarm),
+        steward: Arc::clone(&shared.steward),
     });
     let router = Router::new(gateway);
     let supervisor = Supervisor::new(settings.target.clone(), shared.limits);

@@ -6,6 +6,7 @@ mod gateway;
 mod logs;
 mod run;
 mod signals;
+mod steward;
 mod stored;
 
 pub use cli::{Cli, main};

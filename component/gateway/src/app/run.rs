@@ -8,10 +8,12 @@ use anyhow::{Context, Result};
 use futures::future::join_all;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use viaduct_core::errand::Order;
 use viaduct_store::{SealingKey, Store};
 
 use super::gateway::{self, Running, Shared};
 use super::signals::{Signals, tell_systemd};
+use super::steward::{Ending, Steward, due};
 use crate::actor::Alarm;
 use crate::config::Settings;
 
@@ -21,6 +23,10 @@ const LOGINS: Duration = Duration::from_millis(3700);
 const STORE: Duration = Duration::from_millis(700);
 /// How long the links may take after that.
 const LINKS: Duration = Duration::from_millis(500);
+
+/// The status of a process that wants to be started again (EX_TEMPFAIL of sysexits.h): `Restart=on-failure` of systemd, and
+/// `on-failure` of container runtimes, take every status but 0 for that.
+const RESTART: u8 = 75;
 
 /// Passes the word on that the process cannot go on.
 struct Bell(mpsc::Sender<String>);
@@ -45,11 +51,13 @@ pub(super) async fn run(settings: Settings) -> Result<ExitCode> {
         }
     };
     let (bell, mut rung) = mpsc::channel(1);
+    let (steward, mut orders) = Steward::new();
     let shared = Shared {
         store: store.clone(),
         outgoing: settings.outgoing.clone(),
         limits: settings.limits,
         alarm: Arc::new(Bell(bell)),
+        steward: Arc::new(steward),
     };
     let gateways = settings
         .gateways
@@ -58,14 +66,33 @@ pub(super) async fn run(settings: Settings) -> Result<ExitCode> {
     let gateways: Vec<Running> = gateways.collect::<Result<_>>()?;
     tell_systemd("READY=1");
 
-    let code = tokio::select! {
-        signal = signals.next() => {
-            tracing::info!(signal, "stopping");
-            ExitCode::SUCCESS
-        }
-        Some(words) = rung.recv() => {
-            tracing::error!("viaduct cannot go on: {words}");
-            ExitCode::FAILURE
+    let mut ending: Option<Ending> = None;
+    let code = loop {
+        tokio::select! {
+            signal = signals.next() => {
+                tracing::info!(signal, "stopping");
+                break ExitCode::SUCCESS;
+            }
+            Some(words) = rung.recv() => {
+                tracing::error!("viaduct cannot go on: {words}");
+                break ExitCode::FAILURE;
+            }
+            Some((order, done)) = orders.recv() => {
+                let Order::Stop { again, after, announcement } = order;
+                let announced = Ending::announce(&gateways, again, after, announcement);
+                // Who asked may have gone.
+                let _ = done.send(Ok(announced.in_words()));
+                ending = Some(announced);
+            }
+            () = due(ending.as_ref()) => {
+                let again = ending.as_ref().is_some_and(|ending| ending.again);
+                tracing::info!(again, "stopping, as an administrator wants it");
+                // Nobody is put out by a signal: that is a pause which clients need not notice.
+                if let Some(ending) = &ending {
+                    ending.put_everybody_out(&gateways).await;
+                }
+                break if again { ExitCode::from(RESTART) } else { ExitCode::SUCCESS };
+            }
         }
     };
     tell_systemd("STOPPING=1");

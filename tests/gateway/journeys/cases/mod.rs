@@ -1,5 +1,6 @@
 //! All cases, a module per feature.
 
+mod admin;
 mod archive;
 mod archive_ids;
 mod channel_list;
@@ -77,6 +78,7 @@ use viaduct_gateway_tests::Case;
 
 /// The cases of every module.
 pub(crate) const ALL: &[&[Case]] = &[
+    admin::CASES,
     chats::CASES,
     chats_crash::CASES,
     chats_limits::CASES,
