@@ -114,4 +114,6 @@ pub enum Order {
         /// What users are told now.
         announcement: Name,
     },
+    /// Read the configuration again.
+    Reload,
 }

@@ -51,7 +51,7 @@ const fn definition(
 }
 
 /// All of them.
-pub(super) static ALL: [Definition; 8] = [
+pub(super) static ALL: [Definition; 9] = [
     definition(
         "http://jabber.org/protocol/admin#get-online-users-num",
         "Count the users who are online",
@@ -132,6 +132,13 @@ pub(super) static ALL: [Definition; 8] = [
         "announces the end, takes everybody out, and stops the gateway",
         |_, _, stage, _| (stage == 0).then(|| stop_form("Shut down")),
         |login, run| stop(login, run, false),
+    ),
+    definition(
+        "reload",
+        "Read the configuration again",
+        "takes over what has changed in the configuration file, and says what needs a restart",
+        |_, _, _, _| None,
+        |login, run| later(login.order(run.asker, Order::Reload, run.out)),
     ),
 ];
 
@@ -370,7 +377,7 @@ impl Login {
     /// Why a command of XEP-0133 that is not here cannot be run (§5), if it is one.
     pub(super) fn not_for_admins(&self, node: &str) -> Option<Problem> {
         let name = node.strip_prefix(ns::ADMIN)?.strip_prefix('#')?;
-        Some(if !self.ctx.access.is_admin(&self.user) {
+        Some(if !self.ctx.rules().access.is_admin(&self.user) {
             let text = "The operator has not permitted you to run this command.";
             Problem::because(Condition::Forbidden, text)
         } else if NOBODYS.contains(&name) {

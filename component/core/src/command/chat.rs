@@ -23,7 +23,7 @@ impl Login {
         let Some(body) = stanza.text_of("body").filter(|body| !body.trim().is_empty()) else {
             return;
         };
-        if !self.ctx.access.allows(&self.user) {
+        if !self.ctx.rules().access.allows(&self.user) {
             let problem = self
                 .shut_out()
                 .unwrap_or_else(|| Problem::new(Condition::Forbidden));

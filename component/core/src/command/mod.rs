@@ -207,19 +207,20 @@ impl Login {
     }
 
     fn may(&self, command: &Definition) -> bool {
-        let allowed = self.ctx.access.allows(&self.user);
+        let allowed = self.ctx.rules().access.allows(&self.user);
         match command.who {
             Who::User => allowed,
             Who::Registering => allowed && self.may_register(),
-            Who::Leaving => allowed && self.ctx.allow_unregister,
+            Who::Leaving => allowed && self.ctx.rules().allow_unregister,
             Who::Raw => self.may_speak_raw(),
-            Who::Admin => self.ctx.access.is_admin(&self.user),
+            Who::Admin => self.ctx.rules().access.is_admin(&self.user),
         }
     }
 
     /// Whether the operator lets this user speak the network's own language.
     pub(crate) fn may_speak_raw(&self) -> bool {
-        self.ctx.access.allows_raw(&self.user) && self.ctx.bridge.capabilities().raw != Level::Rejected
+        self.ctx.rules().access.allows_raw(&self.user)
+            && self.ctx.bridge.capabilities().raw != Level::Rejected
     }
 
     fn offers(&self, target: &Target, command: &Definition) -> bool {
@@ -247,7 +248,7 @@ impl Login {
         if self.may(command) {
             Ok(command)
         } else {
-            let text = if self.ctx.access.allows(&self.user) {
+            let text = if self.ctx.rules().access.allows(&self.user) {
                 "The operator has not permitted you to run this command."
             } else {
                 "You may not use this gateway."

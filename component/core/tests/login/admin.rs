@@ -3,19 +3,20 @@
 use std::time::Duration;
 
 use viaduct_core::access::Access;
-use viaduct_core::context::Context;
+use viaduct_core::context::{Context, Rules};
 use viaduct_core::effect::Input;
 use viaduct_core::errand::{Errand, ErrandId, Gathered, Heard, Report, RequestId, Said};
 use viaduct_core::records::LoadedLogin;
 
-use super::desk::{Desk, NOW, PHONE, ROOM, registered, stanzas};
+use super::desk::{Desk, NOW, PHONE, ROOM, registered, rules, stanzas};
 
 const ADMIN: &str = "http://jabber.org/protocol/admin";
 
 /// The user of the desk runs the gateway.
 fn runs(ctx: &mut Context) {
     let jid = |text: &str| jid::BareJid::new(text).expect("a JID in the test");
-    ctx.access = Access::new(vec![jid("example")], vec![jid("me@example")]);
+    let access = Access::new(vec![jid("example")], vec![jid("me@example")]);
+    ctx.rules.replace(Rules { access, ..rules() });
 }
 
 fn ready(loaded: Option<LoadedLogin>, change: impl FnOnce(&mut Context)) -> Desk {
@@ -347,6 +348,30 @@ fn what_is_announced_is_said_once_to_who_is_at_work() {
     );
     admin.now.0 = NOW.0 + 10_000_000;
     assert!(chat(&mut admin, "announce announcement=hello").contains("Announce"));
+}
+
+#[test]
+fn new_rules_hold_from_the_next_stanza_on() {
+    let mut desk = Desk::ready();
+    assert!(execute(&mut desk, "reload").contains("<forbidden"));
+    desk.rules(|rules| Rules {
+        access: Access::default(),
+        ..rules
+    });
+    assert!(chat(&mut desk, "help").contains("<forbidden"));
+    let me = jid::BareJid::new("me@example").expect("a JID in the test");
+    desk.rules(|rules| Rules {
+        access: Access::new(vec![], vec![me]),
+        ..rules
+    });
+    let lines = chat(&mut desk, "reload");
+    assert!(lines.contains("Audit") && lines.contains("Reload"), "{lines}");
+    let result = Err("Nothing was changed. Line 3 is wrong.".to_owned());
+    let answer = desk.input(Input::Obeyed {
+        request: request(&lines),
+        result,
+    });
+    assert!(answer.join("").contains("Line 3 is wrong."), "{answer:?}");
 }
 
 #[test]

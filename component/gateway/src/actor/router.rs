@@ -152,7 +152,7 @@ impl Router {
             return Err(NoActor::NotNeeded);
         }
         let user = incoming.from.to_bare();
-        let stranger = if self.gateway.ctx.access.allows(&user) {
+        let stranger = if self.gateway.ctx.rules().access.allows(&user) {
             None
         } else {
             let router = self.own.upgrade().ok_or(NoActor::NotNeeded)?;

@@ -4,6 +4,7 @@ mod check;
 mod cli;
 mod gateway;
 mod logs;
+mod reload;
 mod run;
 mod signals;
 mod steward;

@@ -1,5 +1,6 @@
 //! `viaduct run`: from the first line of the log to the last.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +13,11 @@ use viaduct_core::errand::Order;
 use viaduct_store::{SealingKey, Store};
 
 use super::gateway::{self, Running, Shared};
-use super::signals::{Signals, tell_systemd};
-use super::steward::{Ending, Steward, due};
+use super::reload::{Reloadable, Reloader};
+use super::signals::{Hangup, Signals, tell_systemd};
+use super::steward::{Ending, Obeyed, Steward, due};
 use crate::actor::Alarm;
-use crate::config::Settings;
+use crate::config::{Keys, Settings};
 
 /// How long the logins may take to end.
 const LOGINS: Duration = Duration::from_millis(3700);
@@ -39,7 +41,8 @@ impl Alarm for Bell {
 }
 
 /// Runs the gateways until a signal comes.
-pub(super) async fn run(settings: Settings) -> Result<ExitCode> {
+pub(super) async fn run(settings: Settings, path: PathBuf, keys: Keys) -> Result<ExitCode> {
+    let mut hangup = Hangup::new().context("signals cannot be received")?;
     let mut signals = Signals::new().context("signals cannot be received")?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "viaduct starts");
     let key = SealingKey::load_or_create(&settings.store.key_file)?;
@@ -63,7 +66,8 @@ pub(super) async fn run(settings: Settings) -> Result<ExitCode> {
         .gateways
         .iter()
         .map(|settings| gateway::start(settings, &shared));
-    let gateways: Vec<Running> = gateways.collect::<Result<_>>()?;
+    let (gateways, reloadable): (Vec<Running>, Vec<Reloadable>) = gateways.collect::<Result<_>>()?;
+    let mut reloader = Reloader::new(path, keys, reloadable);
     tell_systemd("READY=1");
 
     let mut ending: Option<Ending> = None;
@@ -78,11 +82,21 @@ pub(super) async fn run(settings: Settings) -> Result<ExitCode> {
                 break ExitCode::FAILURE;
             }
             Some((order, done)) = orders.recv() => {
-                let Order::Stop { again, after, announcement } = order;
-                let announced = Ending::announce(&gateways, again, after, announcement);
+                let obeyed = match order {
+                    Order::Stop { again, after, announcement } => {
+                        let announced = Ending::announce(&gateways, again, after, announcement);
+                        let words = announced.in_words();
+                        ending = Some(announced);
+                        Ok(words)
+                    }
+                    Order::Reload => reload(&mut reloader),
+                };
                 // Who asked may have gone.
-                let _ = done.send(Ok(announced.in_words()));
-                ending = Some(announced);
+                let _ = done.send(obeyed);
+            }
+            () = hangup.next() => {
+                // The log is the answer.
+                let _ = reload(&mut reloader);
             }
             () = due(ending.as_ref()) => {
                 let again = ending.as_ref().is_some_and(|ending| ending.again);
@@ -104,6 +118,16 @@ pub(super) async fn run(settings: Settings) -> Result<ExitCode> {
         }
     }
     Ok(code)
+}
+
+/// Reads the configuration again, and says in the log what came of it.
+fn reload(reloader: &mut Reloader) -> Obeyed {
+    let obeyed = reloader.reload();
+    match &obeyed {
+        Ok(words) => tracing::info!("the configuration was read again. {words}"),
+        Err(words) => tracing::error!("the configuration cannot be used. {words}"),
+    }
+    obeyed
 }
 
 /// Ends everything in order: the logins leave their networks, the store keeps what they said, the streams close.

@@ -60,6 +60,7 @@ mod registration_policy;
 mod registration_record;
 mod registration_remove;
 mod registration_support;
+mod reload;
 mod restart;
 mod room_config;
 mod room_disco;
@@ -136,6 +137,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     irc_connection_tls::CASES,
     irc_text::CASES,
     link::CASES,
+    reload::CASES,
     restart::CASES,
     threats::CASES,
     threats_loops::CASES,

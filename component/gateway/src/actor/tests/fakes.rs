@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use viaduct_bridge::loopback::{LoopbackBridge, LoopbackNetwork, Settings};
 use viaduct_bridge::{BoxFuture, Name, Timestamp, TransactionId};
 use viaduct_core::access::{Access, Registration};
-use viaduct_core::context::{Context, Entropy, IdSource};
+use viaduct_core::context::{Context, Entropy, IdSource, RuleBook, Rules};
 use viaduct_core::effect::{Effect, Effects, Input, Mark, ReplayRequest, Timer};
 use viaduct_core::errand::{Errand, Order, Reach, RequestId, Said};
 use viaduct_core::records::{
@@ -50,16 +50,18 @@ impl Stage {
                 LoopbackNetwork::new(Settings::default()),
                 spawn,
             )),
-            access: Access::new(vec![BareJid::new("example.org").expect("a domain")], Vec::new()),
-            registration: Registration::Optional,
-            allow_unregister: true,
+            rules: RuleBook::new(Rules {
+                access: Access::new(vec![BareJid::new("example.org").expect("a domain")], Vec::new()),
+                registration: Registration::Optional,
+                allow_unregister: true,
+                history_default: 20,
+                grace: Duration::from_secs(600),
+            }),
             ids: IdSource::new(0, Timestamp(1)),
             entropy: Box::new(NoEntropy),
             occupant_secret: [0; 32],
             version: "0",
-            history_default: 20,
             max_pending: 100,
-            grace: Duration::from_secs(600),
         };
         let (core_heard, core_memory) = (Arc::clone(&heard), Arc::clone(&memory));
         let gateway = Gateway {
