@@ -5,6 +5,7 @@ mod adhoc;
 mod admin;
 mod chat;
 mod configure;
+mod gathered;
 mod network;
 mod user;
 mod whois;
