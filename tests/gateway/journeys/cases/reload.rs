@@ -9,9 +9,7 @@ use viaduct_gateway_tests::prelude::*;
 use super::commands_support::begin;
 
 pub(crate) const CASES: &[Case] = &[
-    case!(what_can_change_is_taken_over_and_the_rest_is_named)
-        .own_world()
-        .rows("O23"),
+    case!(what_can_change_is_taken_over_and_the_rest_is_named).own_world(),
     case!(a_wrong_configuration_changes_nothing).own_world(),
     case!(a_signal_reloads_as_well)
         .own_world()
