@@ -10,12 +10,10 @@ use viaduct_bridge::{
     Notebook, Scope, ServerId, Session, SessionContext, Settings,
 };
 
-use crate::address::{Addresses, server_name};
 use crate::client::to_irc::MAX_MESSAGE_BYTES;
-use crate::config::{ConfigError, IrcConfig};
+use crate::config::{ConfigError, IrcConfig, Setup};
 use crate::conn::dial::Dialler;
 use crate::conn::ident::{self, Listening};
-use crate::conn::tls::Tls;
 use crate::login::{self, IrcLogin};
 use crate::session::{IrcSession, Shared};
 use crate::settings;
@@ -46,10 +44,12 @@ const CAPABILITIES: Capabilities = Capabilities {
     max_nick_bytes: 30,
 };
 
+/// A configuration that can be adopted.
+pub struct Prepared(Box<Setup>);
+
 /// One configured IRC gateway: many servers, or the one of the configuration.
 pub struct IrcBridge {
     shared: Arc<Shared>,
-    addresses: Addresses,
     /// The answers to servers, once they are given.
     ident: OnceLock<Listening>,
 }
@@ -65,27 +65,13 @@ impl IrcBridge {
         policy: OutgoingPolicy,
         notebook: Arc<dyn Notebook>,
     ) -> Result<Self, ConfigError> {
-        config.check()?;
-        let tls = Tls::new(&config)?;
-        let fixed = match &config.server {
-            Some(fixed) => {
-                let name = server_name(&fixed.host).ok_or_else(|| ConfigError::Server(fixed.host.clone()))?;
-                Some(ServerId(Name::from(name)))
-            }
-            None => None,
-        };
-        let addresses = Addresses {
-            fixed: fixed.clone(),
-            known: config
-                .servers
-                .keys()
-                .filter_map(|name| server_name(name))
-                .collect(),
-        };
+        let setup = Setup::new(config)?;
+        let fixed = setup.addresses.fixed.clone();
+        let setup = setup.shared();
         let users = Arc::new(Users::new(&*notebook));
-        let dialler = Dialler::new(policy, notebook.clone(), tls, users.clone(), &config);
+        let dialler = Dialler::new(policy, notebook.clone(), setup.clone(), users.clone());
         let shared = Shared {
-            config,
+            setup,
             notebook,
             users,
             dialler,
@@ -93,9 +79,31 @@ impl IrcBridge {
         };
         Ok(Self {
             shared: Arc::new(shared),
-            addresses,
             ident: OnceLock::new(),
         })
+    }
+
+    /// Makes sense of another configuration, and changes nothing yet. What cannot change while connections are there
+    /// (the fixed server, since it is in the addresses; the answers to servers) stays as it is.
+    ///
+    /// # Errors
+    /// When the configuration makes no sense.
+    pub fn prepare(&self, config: IrcConfig) -> Result<Prepared, ConfigError> {
+        config.check()?;
+        let present = self.shared.setup.load();
+        let server = present.config.server.clone();
+        let ident = present.config.ident.clone();
+        let config = IrcConfig {
+            server,
+            ident,
+            ..config
+        };
+        Ok(Prepared(Box::new(Setup::new(config)?)))
+    }
+
+    /// From now on this holds. Connections that are there go on as they were made.
+    pub fn adopt(&self, prepared: Prepared) {
+        self.shared.setup.store(Arc::from(prepared.0));
     }
 }
 
@@ -106,7 +114,7 @@ impl Bridge for IrcBridge {
 
     fn title(&self) -> String {
         let fixed = || self.shared.fixed.as_ref().map(ToString::to_string);
-        let title = self.shared.config.title.clone();
+        let title = self.shared.setup.load().config.title.clone();
         title.or_else(fixed).unwrap_or_else(|| "IRC".to_owned())
     }
 
@@ -115,15 +123,20 @@ impl Bridge for IrcBridge {
     }
 
     fn parse(&self, localpart: &str) -> Result<Address, BadAddress> {
-        self.addresses.parse(localpart, &*self.shared.notebook)
+        self.shared
+            .setup
+            .load()
+            .addresses
+            .parse(localpart, &*self.shared.notebook)
     }
 
     fn localpart(&self, address: &Address) -> Option<String> {
-        self.addresses.localpart(address)
+        self.shared.setup.load().addresses.localpart(address)
     }
 
     fn parse_typed(&self, text: &str) -> Result<Address, BadAddress> {
-        self.addresses.parse_typed(text, &*self.shared.notebook)
+        let setup = self.shared.setup.load();
+        setup.addresses.parse_typed(text, &*self.shared.notebook)
     }
 
     fn prompt(&self) -> (&'static str, &'static str) {
@@ -174,7 +187,7 @@ impl Bridge for IrcBridge {
     fn log_in(&self, user: &str, account: Option<&Account>) -> Box<dyn LoginFlow> {
         Box::new(IrcLogin {
             shared: self.shared.clone(),
-            addresses: self.addresses.clone(),
+            addresses: self.shared.setup.load().addresses.clone(),
             user: user.to_owned(),
             account: account.cloned(),
             nick_for,
@@ -184,7 +197,8 @@ impl Bridge for IrcBridge {
 
     /// Must be called within a tokio runtime: the answers to servers are given on it.
     fn start(&self) -> io::Result<()> {
-        let (Some(config), Some(registry)) = (&self.shared.config.ident, self.shared.dialler.ident()) else {
+        let setup = self.shared.setup.load();
+        let (Some(config), Some(registry)) = (&setup.config.ident, self.shared.dialler.ident()) else {
             return Ok(());
         };
         let listening = ident::listen(config.listen, registry.clone()).map_err(|error| {
@@ -200,7 +214,7 @@ impl Bridge for IrcBridge {
     }
 
     fn settings_form(&self, scope: &Scope, settings: &Settings) -> Form {
-        settings::form(&self.shared.config, scope, settings)
+        settings::form(&self.shared.setup.load().config, scope, settings)
     }
 
     fn read_settings(
@@ -209,7 +223,7 @@ impl Bridge for IrcBridge {
         settings: &Settings,
         answers: &Answers,
     ) -> Result<Settings, BadSetting> {
-        settings::read(&self.shared.config, scope, settings, answers)
+        settings::read(&self.shared.setup.load().config, scope, settings, answers)
     }
 
     /// Must be called within a tokio runtime: the session's tasks run on it.

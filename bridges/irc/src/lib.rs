@@ -19,7 +19,7 @@ mod settings;
 mod testing;
 mod users;
 
-pub use bridge::IrcBridge;
+pub use bridge::{IrcBridge, Prepared};
 pub use config::{
     AddressPool, ConfigError, FixedServer, Flood, IdentConfig, IrcConfig, ServerConfig, ServerPassword,
     WebircConfig,

@@ -256,7 +256,7 @@ impl IrcLogin {
         server: ServerId,
         credentials: Credentials,
     ) -> Result<(), Failure> {
-        let plan = self.shared.config.plan(server.as_str());
+        let plan = self.shared.setup.load().config.plan(server.as_str());
         let mut upgrade = None;
         loop {
             let route = Route {

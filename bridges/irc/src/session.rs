@@ -16,7 +16,7 @@ use viaduct_bridge::{
 };
 
 use crate::client::{Credentials, Identity, Security, Webirc};
-use crate::config::{IrcConfig, ServerPlan};
+use crate::config::{Present, ServerPlan};
 use crate::conn::actor::Actor;
 use crate::conn::dial::{Dialled, Dialler, Route, plain_warning};
 use crate::conn::inbox::Inbox;
@@ -30,7 +30,7 @@ const CLOSING: Duration = Duration::from_secs(4);
 
 /// What all sessions of a bridge share.
 pub(crate) struct Shared {
-    pub(crate) config: IrcConfig,
+    pub(crate) setup: Present,
     pub(crate) notebook: Arc<dyn Notebook>,
     pub(crate) dialler: Dialler,
     pub(crate) users: Arc<Users>,
@@ -61,13 +61,20 @@ pub(crate) struct SessionState {
 impl SessionState {
     /// What holds for a server: the operator's word, and what the user has set within it.
     pub(crate) fn plan(&self, server: &ServerId) -> (ServerPlan, Personal) {
-        let config = &self.shared.config;
+        let setup = self.shared.setup.load();
+        let config = &setup.config;
         let mut plan = config.plan(server.as_str());
         let settings = lock(&self.settings);
         let personal = settings.get(&Scope::Server(server.clone())).map(Personal::of);
         let personal = personal.unwrap_or_default();
         personal.apply(&mut plan, config);
         (plan, personal)
+    }
+
+    /// What others read when the user leaves: the user's words, or the operator's.
+    pub(crate) fn parting_words(&self, own: Option<&Name>) -> Name {
+        let operators = || Name::from(self.shared.setup.load().config.quit_message.as_str());
+        own.cloned().unwrap_or_else(operators)
     }
 
     /// How text is read and written on a connection to a server.
@@ -130,8 +137,9 @@ impl SessionState {
                 .map(|text| text.trim())
                 .filter(|text| !text.is_empty())
         };
+        let setup = self.shared.setup.load();
         let realname_otherwise = setting(login::REALNAME)
-            .or(self.shared.config.realname.as_deref())
+            .or(setup.config.realname.as_deref())
             .unwrap_or(&nick)
             .to_owned();
         Identity {
@@ -332,11 +340,10 @@ mod tests {
 
     use super::{SessionState, Shared, watched};
     use crate::client::Client;
-    use crate::config::IrcConfig;
+    use crate::config::{IrcConfig, Setup};
     use crate::conn::dial::Dialler;
     use crate::conn::inbox::Inbox;
     use crate::conn::link::Link;
-    use crate::conn::tls::Tls;
     use crate::testing::Notes;
     use crate::users::Users;
 
@@ -351,15 +358,16 @@ mod tests {
     /// There is one of each for every user and server: what grows here grows a thousand times.
     #[test]
     fn a_connection_is_small() {
-        let config = IrcConfig::default();
         let notebook: Arc<dyn Notebook> = Arc::new(Notes::default());
-        let tls = Tls::new(&config).expect("a valid configuration");
+        let setup = Setup::new(IrcConfig::default())
+            .expect("a valid configuration")
+            .shared();
         let users = Arc::new(Users::new(&*notebook));
         let policy = OutgoingPolicy::default();
-        let dialler = Dialler::new(policy, notebook.clone(), tls, users.clone(), &config);
+        let dialler = Dialler::new(policy, notebook.clone(), setup.clone(), users.clone());
         let fixed = None;
         let shared = Shared {
-            config,
+            setup,
             notebook,
             dialler,
             users,

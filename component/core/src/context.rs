@@ -1,13 +1,16 @@
 //! What all logins of one gateway share: who it is, what it may do, and where ids come from.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard};
 use sha2::{Digest, Sha256};
 use viaduct_bridge::{Address, Bridge, Name, Timestamp, TransactionId};
 
 use crate::access::{Access, Registration};
+use crate::errand::RequestId;
 use crate::records::{LoginId, PortalId};
 use crate::xml::Stanza;
 use crate::{names, ns};
@@ -18,12 +21,8 @@ pub struct Context {
     pub domain: Name,
     /// The network.
     pub bridge: Arc<dyn Bridge>,
-    /// Who may use it.
-    pub access: Access,
-    /// Whether users must register before anything else, and whether they can.
-    pub registration: Registration,
-    /// Whether users may unregister by themselves.
-    pub allow_unregister: bool,
+    /// What the operator may change while it runs.
+    pub rules: RuleBook,
     /// Where ids come from.
     pub ids: IdSource,
     /// Where randomness comes from.
@@ -32,15 +31,48 @@ pub struct Context {
     pub occupant_secret: [u8; 32],
     /// The version of the program, for XEP-0092.
     pub version: &'static str,
-    /// The most messages of history that a join gets unasked.
-    pub history_default: u32,
     /// How many messages of one user may be unanswered by the network.
     pub max_pending: usize,
+}
+
+/// What the operator may change while the gateway runs.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Who may use it.
+    pub access: Access,
+    /// Whether users must register before anything else, and whether they can.
+    pub registration: Registration,
+    /// Whether users may unregister by themselves.
+    pub allow_unregister: bool,
+    /// The most messages of history that a join gets unasked.
+    pub history_default: u32,
     /// How long a user's place in a room is kept after the last of their clients there was lost.
     pub grace: Duration,
 }
 
+/// The rules that hold now. They are asked with every stanza, so that reading them takes no lock.
+#[derive(Debug)]
+pub struct RuleBook(ArcSwap<Rules>);
+
+impl RuleBook {
+    /// With these rules.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self(ArcSwap::from_pointee(rules))
+    }
+
+    /// From now on these hold, all at once.
+    pub fn replace(&self, rules: Rules) {
+        self.0.store(Arc::new(rules));
+    }
+}
+
 impl Context {
+    /// The rules that hold at this moment.
+    pub fn rules(&self) -> impl Deref<Target = Rules> {
+        Inside(self.rules.0.load())
+    }
+
     /// The JID of an address of the network. A name that is too long for a localpart gets one that is its own and
     /// leads nowhere: a stanza from an impossible JID could end the stream to the server.
     #[must_use]
@@ -83,6 +115,17 @@ pub fn occupant_id(secret: &[u8; 32], room: &str, identity: &str) -> Name {
         .into()
 }
 
+/// The rules as long as somebody looks at them.
+struct Inside(Guard<Arc<Rules>>);
+
+impl Deref for Inside {
+    type Target = Rules;
+
+    fn deref(&self) -> &Rules {
+        &self.0
+    }
+}
+
 /// A source of randomness.
 pub trait Entropy: Send + Sync {
     /// Bytes that nobody can guess.
@@ -113,6 +156,11 @@ impl IdSource {
     /// A new portal's id.
     pub fn portal(&self) -> PortalId {
         PortalId(self.next())
+    }
+
+    /// A new request's id.
+    pub fn request(&self) -> RequestId {
+        RequestId(self.next())
     }
 
     /// A new command's id.

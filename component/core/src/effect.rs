@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use viaduct_bridge::{Account, Answers, Command, Name, RemoteEvent, Step};
 
+use crate::errand::{Errand, ErrandId, Gathered, Order, Reach, RequestId, Said};
 use crate::records::{ArchiveQuery, PortalId, Position, Write};
 use crate::stanza::Incoming;
 use crate::xml::Stanza;
@@ -31,6 +32,27 @@ pub enum Input {
         flow: FlowId,
         /// The step.
         step: Step,
+    },
+    /// An administrator asks something of this login. It is answered with [`Effect::Said`] in the same turn.
+    Errand {
+        /// Its number here.
+        id: ErrandId,
+        /// What is asked.
+        errand: Errand,
+    },
+    /// All that there is to know of those whom a request was for.
+    Reached {
+        /// Which request.
+        request: RequestId,
+        /// The answers.
+        gathered: Gathered,
+    },
+    /// What became of an order to the process, in words.
+    Obeyed {
+        /// Which request.
+        request: RequestId,
+        /// What was done, or why it was not.
+        result: Result<String, String>,
     },
     /// The gateway is about to stop; clients stay joined and go on after the restart.
     Stopping,
@@ -74,6 +96,34 @@ pub enum Effect {
     },
     /// End a login flow that is no longer wanted.
     EndLogin(FlowId),
+    /// Ask other logins of this gateway something; the answers come as [`Input::Reached`].
+    Reach {
+        /// The request.
+        request: RequestId,
+        /// Whom, and what.
+        reach: Reach,
+    },
+    /// Answer an errand.
+    Said {
+        /// Which.
+        errand: ErrandId,
+        /// The answer.
+        said: Said,
+    },
+    /// Have the process do something; what became of it comes as [`Input::Obeyed`].
+    Order {
+        /// The request.
+        request: RequestId,
+        /// What.
+        order: Order,
+    },
+    /// Put into the record of what administrators do who did this, and to whom.
+    Audit {
+        /// What was done.
+        action: &'static str,
+        /// To whom or what; no secrets.
+        target: String,
+    },
     /// Run a timer. A second one of the same name replaces the first.
     SetTimer {
         /// Its name.

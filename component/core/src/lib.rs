@@ -8,6 +8,7 @@ pub mod access;
 pub mod command;
 pub mod context;
 pub mod effect;
+pub mod errand;
 pub mod forms;
 pub mod login;
 pub mod names;

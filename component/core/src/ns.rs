@@ -24,6 +24,8 @@ pub const REGISTER: &str = "jabber:iq:register";
 pub const GATEWAY: &str = "jabber:iq:gateway";
 /// XEP-0004.
 pub const DATA: &str = "jabber:x:data";
+/// XEP-0133: the form type, and with `#` and a name the nodes.
+pub const ADMIN: &str = "http://jabber.org/protocol/admin";
 /// XEP-0050.
 pub const COMMANDS: &str = "http://jabber.org/protocol/commands";
 /// XEP-0045.

@@ -3,6 +3,7 @@
 mod flood;
 mod plan;
 mod pool;
+mod setup;
 mod webirc;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::proto::charset;
 pub use flood::Flood;
 pub(crate) use plan::ServerPlan;
 pub use pool::AddressPool;
+pub(crate) use setup::{Present, Setup};
 pub use webirc::WebircConfig;
 
 /// What the operator can set for an IRC gateway.

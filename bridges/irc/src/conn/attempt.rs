@@ -111,8 +111,8 @@ impl Actor {
                 }
             }
             Stop::Left(reason) if was_online => {
-                let words = reason.as_deref().unwrap_or(&session.shared.config.quit_message);
-                drive::part(&mut link, &mut client, &charsets, words).await;
+                let words = session.parting_words(reason.as_ref());
+                drive::part(&mut link, &mut client, &charsets, &words).await;
                 let events = client.left(reason.as_ref());
                 self.tell(events).await;
                 Attempt::Left
@@ -124,8 +124,8 @@ impl Actor {
                 self.leave_unconnected().await
             }
             Stop::Closing(reason) => {
-                let words = reason.as_deref().unwrap_or(&session.shared.config.quit_message);
-                drive::part(&mut link, &mut client, &charsets, words).await;
+                let words = session.parting_words(reason.as_ref());
+                drive::part(&mut link, &mut client, &charsets, &words).await;
                 let events = client.closed();
                 self.tell(events).await;
                 Attempt::Closing

@@ -16,7 +16,7 @@ use viaduct_bridge::outgoing::OutgoingPolicy;
 use viaduct_bridge::{Failure, Name, Notebook, Refusal, Secret, ServerId};
 
 use crate::client::Security;
-use crate::config::{AddressPool, IrcConfig, ServerPlan};
+use crate::config::{Present, ServerPlan};
 use crate::users::Users;
 
 use super::ident::{Registered, Registry};
@@ -38,11 +38,9 @@ const MOST_ADDRESSES: usize = 8;
 pub(crate) struct Dialler {
     policy: OutgoingPolicy,
     notebook: Arc<dyn Notebook>,
-    tls: Tls,
+    setup: Present,
     lookups: Semaphore,
     users: Arc<Users>,
-    /// The addresses that connections come from, if the operator has any for them.
-    sources: Option<AddressPool>,
     /// Whose connections there are, where servers may ask.
     ident: Option<Arc<Registry>>,
 }
@@ -81,18 +79,17 @@ impl Dialler {
     pub(crate) fn new(
         policy: OutgoingPolicy,
         notebook: Arc<dyn Notebook>,
-        tls: Tls,
+        setup: Present,
         users: Arc<Users>,
-        config: &IrcConfig,
     ) -> Self {
+        let ident = setup.load().config.ident.as_ref().map(|_| Arc::default());
         Self {
             policy,
             notebook,
-            tls,
+            setup,
             lookups: Semaphore::new(LOOKUPS),
             users,
-            sources: config.outgoing_addresses.clone(),
-            ident: config.ident.as_ref().map(|_| Arc::default()),
+            ident,
         }
     }
 
@@ -114,6 +111,8 @@ impl Dialler {
 
     async fn dial_all(&self, route: &Route<'_>) -> Result<Dialled, Failure> {
         let Route { server, plan, .. } = *route;
+        // One setup for the whole attempt: what is checked, and what is said of it, belong together.
+        let setup = self.setup.load_full();
         let addresses = self.resolve(server, plan).await?;
         let (ports, must_encrypt) = self.tls_ports(route);
         let mut misses = Vec::new();
@@ -121,7 +120,7 @@ impl Dialler {
             for ip in &addresses {
                 match self.connect(route, SocketAddr::new(*ip, port)).await {
                     Ok((stream, registered)) => {
-                        match self.handshake(route, stream).await? {
+                        match self.handshake(&setup.tls, route, stream).await? {
                             Ok(link) => {
                                 let link = link.registered(registered);
                                 // TLS on a port that only the server's own policy has named is bound to that policy: when
@@ -129,7 +128,8 @@ impl Dialler {
                                 if plan.tls_ports.contains(&port) {
                                     self.note_tls(server);
                                 }
-                                let security = match self.tls.verifies(server.as_str(), plan.trust.as_ref()) {
+                                let security = match setup.tls.verifies(server.as_str(), plan.trust.as_ref())
+                                {
                                     true => Security::Verified,
                                     false => Security::Unverified,
                                 };
@@ -220,7 +220,8 @@ impl Dialler {
             SocketAddr::V6(_) => (TcpSocket::new_v6()?, IpAddr::from(Ipv6Addr::UNSPECIFIED)),
         };
         let address = |pool| self.users.address(route.user, pool, to.is_ipv6());
-        let source = self.sources.as_ref().and_then(address);
+        let setup = self.setup.load();
+        let source = setup.config.outgoing_addresses.as_ref().and_then(address);
         if let Some(source) = source {
             bind_freely(&socket, source).inspect_err(|error| {
                 warn!(%source, %error, "an address of outgoing_addresses cannot be used");
@@ -273,10 +274,14 @@ impl Dialler {
     }
 
     /// Speaks TLS. The outer error is final (the certificate), the inner one is about this address only.
-    async fn handshake(&self, route: &Route<'_>, stream: TcpStream) -> Result<Result<Link, String>, Failure> {
+    async fn handshake(
+        &self,
+        tls: &Tls,
+        route: &Route<'_>,
+        stream: TcpStream,
+    ) -> Result<Result<Link, String>, Failure> {
         let server = route.server;
-        let config = self
-            .tls
+        let config = tls
             .config(server.as_str(), route.plan.trust.as_ref(), route.certificate)
             .map_err(|words| unreachable(server, &words))?;
         let name = ServerName::try_from(server.as_str().to_owned())

@@ -229,9 +229,9 @@ mod tests {
     use viaduct_bridge::{Name, Notebook, ServerId};
 
     use super::Registry;
-    use crate::config::IrcConfig;
+    use crate::config::{IrcConfig, Setup};
     use crate::conn::dial::{Dialler, Route};
-    use crate::conn::tls::Tls;
+
     use crate::testing::Notes;
     use crate::users::Users;
 
@@ -278,13 +278,14 @@ mod tests {
         let config: IrcConfig = toml::from_str(config).expect("valid");
         let notebook: Arc<dyn Notebook> = Arc::new(Notes::default());
         let users = Arc::new(Users::new(&*notebook));
-        let tls = Tls::new(&config).expect("valid");
+        let plan = config.plan("irc.test");
+        let setup = Setup::new(config).expect("valid").shared();
         let policy = OutgoingPolicy::default();
-        let dialler = Dialler::new(policy, notebook, tls, users.clone(), &config);
+        let dialler = Dialler::new(policy, notebook, setup, users.clone());
         let route = Route {
             user: "alice@example.org",
             server: &ServerId(Name::from("irc.test")),
-            plan: &config.plan("irc.test"),
+            plan: &plan,
             certificate: None,
             upgrade: None,
         };

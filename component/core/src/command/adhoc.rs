@@ -293,7 +293,7 @@ impl Login {
             asker: Asker::Command(id.to_owned()),
             out,
         };
-        let reply = (definition.run)(self, run);
+        let reply = self.perform(definition, run);
         if !matches!(reply, Reply::Later) {
             self.desk.end(id);
             out.send(write_answer(

@@ -23,7 +23,7 @@ impl Login {
         let Some(body) = stanza.text_of("body").filter(|body| !body.trim().is_empty()) else {
             return;
         };
-        if !self.ctx.access.allows(&self.user) {
+        if !self.ctx.rules().access.allows(&self.user) {
             let problem = self
                 .shut_out()
                 .unwrap_or_else(|| Problem::new(Condition::Forbidden));
@@ -62,7 +62,8 @@ impl Login {
         if word == "help" {
             return self.help();
         }
-        let Ok(command) = self.command(&target, &word) else {
+        let node = self.named(&word).map_or(word.as_str(), |command| command.node);
+        let Ok(command) = self.command(&target, node) else {
             return match self.named(&word) {
                 Some(command) => about_what(command),
                 None => format!("I do not know '{word}'.\n{}", self.help()),
@@ -86,7 +87,7 @@ impl Login {
         }) {
             return format!(
                 "'{unknown}' is not a field of '{}'.\n{}",
-                command.node,
+                command.word(),
                 explain(command, about, &stages)
             );
         }
@@ -107,7 +108,7 @@ impl Login {
             asker: Asker::Chat,
             out,
         };
-        text_of(&(command.run)(self, run))
+        text_of(&self.perform(command, run))
     }
 
     /// The user answers a further step of a login, or cancels it.
@@ -135,14 +136,12 @@ impl Login {
 
     /// The command of this name that the user may run, whatever it is for.
     fn named(&self, word: &str) -> Option<&'static Definition> {
-        super::user::ALL
-            .iter()
-            .find(|command| command.node == word && self.may(command))
+        super::all().find(|command| command.word() == word && self.may(command))
     }
 
     fn help(&self) -> String {
         let mut text = String::from("This is what you can send me:\nhelp – shows this list");
-        for command in super::user::ALL.iter().filter(|command| self.may(command)) {
+        for command in super::all().filter(|command| self.may(command)) {
             let what = if self.offers(&Target::Gateway, command) {
                 ""
             } else if command.at.contains(&At::Room) {
@@ -150,7 +149,7 @@ impl Login {
             } else {
                 " SERVER"
             };
-            let _ = write!(text, "\n{}{what} – {}", command.node, command.help);
+            let _ = write!(text, "\n{}{what} – {}", command.word(), command.help);
         }
         text
     }
@@ -171,7 +170,7 @@ fn about_what(command: &Definition) -> String {
     };
     format!(
         "Say for what: '{} ADDRESS', with the address of {example}.",
-        command.node
+        command.word()
     )
 }
 
@@ -211,7 +210,7 @@ fn explain(command: &Definition, about: Option<&str>, stages: &[Shown]) -> Strin
     let _ = write!(
         text,
         "Send '{}{}' with the fields that you want to set, as name=value:",
-        command.node,
+        command.word(),
         about.map(|about| format!(" {about}")).unwrap_or_default()
     );
     for field in stages.iter().flat_map(|form| &form.fields) {

@@ -2,8 +2,10 @@
 //! ([`adhoc`], XEP-0050) and in the chat with the gateway ([`chat`]).
 
 mod adhoc;
+mod admin;
 mod chat;
 mod configure;
+mod gathered;
 mod network;
 mod user;
 mod whois;
@@ -58,6 +60,8 @@ enum Who {
     Leaving,
     /// Those whom the operator lets speak the network's own language.
     Raw,
+    /// Those who run the gateway.
+    Admin,
 }
 
 /// A command.
@@ -76,6 +80,18 @@ pub struct Definition {
     form: fn(&Login, &Target, usize, &Answers) -> Option<Shown>,
     /// Does it.
     run: fn(&mut Login, Run<'_>) -> Reply,
+}
+
+impl Definition {
+    /// The word for it in the chat: what is behind the `#` of the nodes of XEP-0133.
+    fn word(&self) -> &'static str {
+        self.node.rsplit('#').next().unwrap_or(self.node)
+    }
+}
+
+/// All commands.
+fn all() -> impl Iterator<Item = &'static Definition> {
+    user::ALL.iter().chain(&admin::ALL)
 }
 
 /// What a command has to work with.
@@ -199,19 +215,21 @@ impl Login {
     }
 
     fn may(&self, command: &Definition) -> bool {
-        let allowed = self.ctx.access.allows(&self.user);
+        let allowed = self.ctx.rules().access.allows(&self.user);
         match command.who {
             Who::User => allowed,
             Who::Member => self.shut_out().is_none(),
             Who::Registering => allowed && self.may_register(),
-            Who::Leaving => allowed && self.ctx.allow_unregister,
+            Who::Leaving => allowed && self.ctx.rules().allow_unregister,
             Who::Raw => self.may_speak_raw(),
+            Who::Admin => self.ctx.rules().access.is_admin(&self.user),
         }
     }
 
     /// Whether the operator lets this user speak the network's own language.
     pub(crate) fn may_speak_raw(&self) -> bool {
-        self.ctx.access.allows_raw(&self.user) && self.ctx.bridge.capabilities().raw != Level::Rejected
+        self.ctx.rules().access.allows_raw(&self.user)
+            && self.ctx.bridge.capabilities().raw != Level::Rejected
     }
 
     fn offers(&self, target: &Target, command: &Definition) -> bool {
@@ -222,26 +240,26 @@ impl Login {
 
     /// The commands that this user may run on this.
     pub(crate) fn commands(&self, target: &Target) -> impl Iterator<Item = &'static Definition> {
-        user::ALL
-            .iter()
-            .filter(move |command| self.offers(target, command) && self.may(command))
+        all().filter(move |command| self.offers(target, command) && self.may(command))
     }
 
     /// The command of this name.
     fn command(&self, target: &Target, node: &str) -> Result<&'static Definition, Problem> {
         let known = |command: &&Definition| command.node == node && self.offers(target, command);
-        let command = user::ALL.iter().find(known).ok_or_else(|| {
-            Problem::because(
-                Condition::ItemNotFound,
-                format!("There is no command '{node}' here."),
-            )
-        })?;
+        let unknown = || {
+            if let Some(problem) = self.not_for_admins(node) {
+                return problem;
+            }
+            let text = format!("There is no command '{node}' here.");
+            Problem::because(Condition::ItemNotFound, text)
+        };
+        let command = all().find(known).ok_or_else(unknown)?;
         if self.may(command) {
             Ok(command)
         } else if let Some(problem) = self.shut_out() {
             Err(problem)
         } else {
-            let text = if self.ctx.access.allows(&self.user) {
+            let text = if self.ctx.rules().access.allows(&self.user) {
                 "The operator has not permitted you to run this command."
             } else {
                 "You may not use this gateway."
@@ -253,7 +271,16 @@ impl Login {
     /// Whether this is the node of a command here, or of their list.
     pub(crate) fn has_command(&self, target: &Target, node: &str) -> bool {
         let known = |command: &Definition| command.node == node && self.offers(target, command);
-        node == ns::COMMANDS || user::ALL.iter().any(known)
+        node == ns::COMMANDS || all().any(known)
+    }
+
+    /// Does what a command says.
+    fn perform(&mut self, command: &Definition, run: Run<'_>) -> Reply {
+        if command.who == Who::Admin {
+            let (action, target) = (command.word(), admin::target_of(&run.answers));
+            run.out.push(Effect::Audit { action, target });
+        }
+        (command.run)(self, run)
     }
 
     /// disco#info on a command's node, and on the node of the list.

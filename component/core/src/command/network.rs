@@ -14,7 +14,7 @@ pub(super) const DISCONNECT: Definition = Definition {
     who: Who::Member,
     form: |_, _, _, _| None,
     run: |login, run| match server_of(login, &run.target) {
-        Some(server) if login.leave_server(&server, run.out) => {
+        Some(server) if login.leave_server(&server, "You have left the server.", run.out) => {
             Reply::Done(format!("You have left {server}."))
         }
         Some(server) => Reply::Failed(format!("You are not connected to {server}.")),

@@ -4,7 +4,7 @@ use viaduct_bridge::{Answers, Name};
 
 use super::{At, Definition, Reply, Run, Target, Who, configure, network};
 use crate::forms::{Shown, ShownField};
-use crate::login::{Link, Login, shown_form};
+use crate::login::{Login, shown_form};
 use crate::portal::Room;
 
 /// All of them.
@@ -113,17 +113,8 @@ fn status(login: &Login, run: &Run<'_>) -> Shown {
         fields.push(ShownField::text("connection", "Connection", "not connected"));
     }
     for (id, server) in servers {
-        let state = match &server.link {
-            Link::Idle => "not connected".to_owned(),
-            Link::Connecting => "connecting".to_owned(),
-            Link::Online { nick, since } => {
-                let since = crate::time::format(*since);
-                format!("connected as {nick} since {since}")
-            }
-            Link::Offline { reason } => format!("connection lost, trying again: {reason}"),
-            Link::Failed { failure } => format!("could not connect: {failure}"),
-        };
         let label = format!("Connection to {id}");
+        let state = server.link.to_string();
         fields.push(ShownField::text(format!("connection/{id}"), label, state));
     }
     fields.extend(
@@ -141,29 +132,31 @@ fn status(login: &Login, run: &Run<'_>) -> Shown {
     }
 }
 
-fn rooms(login: &Login, wanted: &dyn Fn(&Room) -> bool) -> Shown {
-    let mut rooms: Vec<_> = login
-        .rooms
-        .values()
-        .filter(|room| (!room.joined.is_empty() || room.kept) && wanted(room))
-        .collect();
-    rooms.sort_unstable_by(|a, b| a.jid.cmp(&b.jid));
-    let mut fields: Vec<ShownField> = rooms
-        .iter()
-        .map(|room| {
-            let clients: Vec<&str> = room
-                .joined
-                .iter()
-                .map(|joined| joined.resource.as_str())
-                .collect();
+impl Login {
+    /// The rooms that the user is in, each with the nickname and the clients there.
+    pub(crate) fn rooms_in_words(&self, wanted: &dyn Fn(&Room) -> bool) -> Vec<(String, String)> {
+        let rooms = self.rooms.values();
+        let rooms = rooms.filter(|room| (!room.joined.is_empty() || room.kept) && wanted(room));
+        let mut rooms: Vec<_> = rooms.collect();
+        rooms.sort_unstable_by(|a, b| a.jid.cmp(&b.jid));
+        let in_words = |room: &&Room| {
+            let joined = room.joined.iter();
+            let clients: Vec<&str> = joined.map(|joined| joined.resource.as_str()).collect();
             let with = if clients.is_empty() {
                 "no client".to_owned()
             } else {
                 clients.join(", ")
             };
-            let text = format!("as {} with {with}", room.my_nick());
-            ShownField::text(format!("room/{}", room.jid), room.jid.to_string(), text)
-        })
+            (room.jid.to_string(), format!("as {} with {with}", room.my_nick()))
+        };
+        rooms.iter().map(in_words).collect()
+    }
+}
+
+fn rooms(login: &Login, wanted: &dyn Fn(&Room) -> bool) -> Shown {
+    let rooms = login.rooms_in_words(wanted).into_iter();
+    let mut fields: Vec<ShownField> = rooms
+        .map(|(room, text)| ShownField::text(format!("room/{room}"), room, text))
         .collect();
     if fields.is_empty() {
         fields.push(ShownField::text("rooms", "Rooms", "You are in no room."));

@@ -26,6 +26,11 @@ const MOST_SHOWN: usize = 1000;
 pub(super) struct Online(Vec<(Name, Name)>);
 
 impl Online {
+    /// The resources.
+    pub(super) fn resources(&self) -> impl Iterator<Item = &Name> {
+        self.0.iter().map(|(resource, _)| resource)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -173,12 +178,19 @@ impl Login {
 
     /// Leaves the network (XEP-0100 §4.5).
     pub(crate) fn log_out(&mut self, out: &mut Effects) {
+        self.end_session(&[status::KICKED], "You have logged out.", out);
+    }
+
+    /// Ends everything that the user has on the network; clients in rooms are told with these codes and words.
+    pub(super) fn end_session(&mut self, codes: &[&'static str], words: &str, out: &mut Effects) {
         self.online.clear();
         self.away = None;
+        let refused = Problem::because(Condition::ServiceUnavailable, words);
         let rooms: Vec<_> = self.rooms.keys().cloned().collect();
         for room in rooms {
             if let Some(room) = self.rooms.get_mut(&room) {
-                room.expel(&self.ctx, &[status::KICKED], Some("You have logged out."), out);
+                room.refuse_waiting(&refused, out);
+                room.expel(&self.ctx, codes, Some(words), out);
                 room.let_go(out);
                 let _ = room.depart(None);
             }

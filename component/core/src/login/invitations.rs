@@ -241,7 +241,7 @@ impl Login {
             )
         })?;
         if jid.domain().as_str() != self.ctx.domain.as_str() {
-            if !self.ctx.access.allows(&jid.to_bare()) {
+            if !self.ctx.rules().access.allows(&jid.to_bare()) {
                 let text = format!("{} may not use this gateway.", jid.to_bare());
                 return Err(Problem::because(Condition::NotAllowed, text));
             }

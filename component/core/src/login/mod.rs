@@ -7,6 +7,7 @@ mod asking;
 mod chats;
 mod contacts;
 mod directory;
+mod errands;
 mod gateway_presence;
 mod invitations;
 mod listing;
@@ -45,6 +46,7 @@ use crate::portal::Room;
 use crate::records::{LoadedLogin, LoginId, LoginRecord, OutboxRecord, Preferences, Write};
 use chats::Chat;
 use contacts::Contact;
+use errands::Errands;
 use gateway_presence::{Entry, Online};
 use lists::Lists;
 use people::Profiles;
@@ -52,6 +54,7 @@ use register::Registrations;
 use rounds::Rounds;
 use servers::Server;
 
+pub(crate) use errands::{Asking, cut};
 pub(crate) use outcomes::Pending;
 pub(crate) use people::describe;
 pub(crate) use register::{Asker, shown as shown_form};
@@ -91,6 +94,8 @@ pub struct Login {
     profiles: Profiles,
     registrations: Registrations,
     pub(crate) desk: CommandDesk,
+    /// What was asked of other logins, and is not answered.
+    errands: Errands,
     /// Whether the user's clients told the network that the user is away.
     away: Option<Name>,
     /// What the user has said lately.
@@ -131,6 +136,7 @@ impl Login {
             profiles: Profiles::default(),
             registrations: Registrations::default(),
             desk: CommandDesk::default(),
+            errands: Errands::default(),
             away: None,
             rounds: Rounds::default(),
             now: Timestamp(0),
@@ -194,6 +200,7 @@ impl Login {
             && self.failed.is_empty()
             && self.registrations.is_empty()
             && self.desk.is_empty()
+            && self.errands.is_empty()
             && self.rooms.values().all(Room::is_unused)
     }
 
@@ -209,6 +216,9 @@ impl Login {
             Input::Confirmed(marks) => self.confirmed(marks, out),
             Input::Timer(timer) => self.timer(now, timer, out),
             Input::LoginStep { flow, step } => self.login_step(now, flow, step, out),
+            Input::Errand { id, errand } => self.errand(id, errand, out),
+            Input::Reached { request, gathered } => self.reached(request, gathered, out),
+            Input::Obeyed { request, result } => self.obeyed(request, result, out),
             Input::Stopping => {
                 if std::mem::take(&mut self.session) {
                     out.push(Effect::CloseSession { reason: None });

@@ -54,7 +54,7 @@ pub(crate) enum Asker {
 
 impl Login {
     pub(super) fn register_iq(&mut self, stanza: &Incoming, out: &mut Effects) {
-        if !self.ctx.access.allows(&self.user) {
+        if !self.ctx.rules().access.allows(&self.user) {
             let problem = self
                 .shut_out()
                 .unwrap_or_else(|| Problem::new(Condition::Forbidden));
@@ -77,7 +77,7 @@ impl Login {
                 let text = "You are not registered.";
                 return out.send_opt(stanza.error(&Problem::because(Condition::RegistrationRequired, text)));
             }
-            if !self.ctx.allow_unregister {
+            if !self.ctx.rules().allow_unregister {
                 let text = format!("Only the operator of {} can take you off it.", self.ctx.domain);
                 return out.send_opt(stanza.error(&Problem::because(Condition::NotAllowed, text)));
             }

@@ -149,7 +149,7 @@ impl Login {
     pub(super) fn begin_grace(&self, portal: PortalId, out: &mut Effects) {
         out.push(Effect::SetTimer {
             timer: Timer::Grace(portal),
-            after: self.ctx.grace,
+            after: self.ctx.rules().grace,
         });
     }
 

@@ -56,7 +56,7 @@ impl Login {
 
     /// Why this user may not use the network at all, if so.
     pub(crate) fn shut_out(&self) -> Option<Problem> {
-        if !self.ctx.access.allows(&self.user) {
+        if !self.ctx.rules().access.allows(&self.user) {
             let text = format!(
                 "{} is not open to users of {}.",
                 self.ctx.domain,
@@ -67,7 +67,7 @@ impl Login {
         if self.account.is_some() {
             return None;
         }
-        match self.ctx.registration {
+        match self.ctx.rules().registration {
             Registration::Closed => {
                 let text = format!("{} takes no new users.", self.ctx.domain);
                 Some(Problem::because(Condition::Forbidden, text))
@@ -82,7 +82,7 @@ impl Login {
 
     /// Whether this user may register, or change the registration on record.
     pub(crate) fn may_register(&self) -> bool {
-        let open = self.account.is_some() || self.ctx.registration != Registration::Closed;
-        open && self.ctx.access.allows(&self.user)
+        let open = self.account.is_some() || self.ctx.rules().registration != Registration::Closed;
+        open && self.ctx.rules().access.allows(&self.user)
     }
 }

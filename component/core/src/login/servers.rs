@@ -1,5 +1,6 @@
 //! The user's connections to the servers of the network.
 
+use std::fmt;
 use std::time::Duration;
 
 use viaduct_bridge::{Address, Command, Failure, Name, PersonId, RoomId, ServerEvent, ServerId, Timestamp};
@@ -60,6 +61,20 @@ pub(crate) enum Link {
         /// Why.
         failure: Failure,
     },
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Idle => f.write_str("not connected"),
+            Self::Connecting => f.write_str("connecting"),
+            Self::Online { nick, since } => {
+                write!(f, "connected as {nick} since {}", crate::time::format(*since))
+            }
+            Self::Offline { reason } => write!(f, "connection lost, trying again: {reason}"),
+            Self::Failed { failure } => write!(f, "could not connect: {failure}"),
+        }
+    }
 }
 
 impl Login {
@@ -284,8 +299,8 @@ impl Login {
         self.show_contacts(out);
     }
 
-    /// Leaves a server with all its rooms, for good. Whether there was anything to leave.
-    pub(crate) fn leave_server(&mut self, id: &ServerId, out: &mut Effects) -> bool {
+    /// Leaves a server with all its rooms, for good; clients there read these words. Whether there was anything to leave.
+    pub(crate) fn leave_server(&mut self, id: &ServerId, words: &str, out: &mut Effects) -> bool {
         let rooms = self.rooms.values().filter(|room| room.room.server == *id);
         let rooms: Vec<RoomId> = rooms
             .filter(|room| !room.is_unused() || room.place != Place::Outside)
@@ -293,12 +308,7 @@ impl Login {
             .collect();
         for room in &rooms {
             if let Some(room) = self.rooms.get_mut(room) {
-                room.expel(
-                    &self.ctx,
-                    &[status::KICKED],
-                    Some("You have left the server."),
-                    out,
-                );
+                room.expel(&self.ctx, &[status::KICKED], Some(words), out);
                 room.let_go(out);
                 // The server is left as a whole.
                 let _ = room.depart(None);

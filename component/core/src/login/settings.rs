@@ -69,7 +69,7 @@ impl Login {
     }
 
     fn usually(&self) -> Chosen {
-        let usual = Chosen::by_default(self.ctx.history_default);
+        let usual = Chosen::by_default(self.ctx.rules().history_default);
         usual.with(&self.set_in(&Scope::Everything).0)
     }
 
@@ -94,7 +94,7 @@ impl Login {
     /// What would hold within a scope if nothing were set there.
     pub(crate) fn chosen_around(&self, scope: &Scope) -> Chosen {
         match scope {
-            Scope::Everything => Chosen::by_default(self.ctx.history_default),
+            Scope::Everything => Chosen::by_default(self.ctx.rules().history_default),
             Scope::Server(_) => self.usually(),
             Scope::Room(room) => self.chosen_at(&room.server),
         }

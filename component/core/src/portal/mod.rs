@@ -160,7 +160,7 @@ impl Room {
             older: false,
             last_at: Timestamp(0),
             recorded: false,
-            chosen: Chosen::by_default(ctx.history_default),
+            chosen: Chosen::by_default(ctx.rules().history_default),
             kept: false,
             refusals: 0,
         }

@@ -27,6 +27,8 @@ pub mod status {
     pub const KICKED: &str = "307";
     /// Removed because of a change of affiliation.
     pub const AFFILIATION: &str = "321";
+    /// Removed because the service shuts down.
+    pub const SHUTDOWN: &str = "332";
     /// Removed for a technical reason.
     pub const TECHNICAL: &str = "333";
 }

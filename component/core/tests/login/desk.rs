@@ -11,7 +11,7 @@ use viaduct_bridge::{
     SessionContext, Step, Timestamp,
 };
 use viaduct_core::access::{Access, Registration};
-use viaduct_core::context::{Context, Entropy, IdSource};
+use viaduct_core::context::{Context, Entropy, IdSource, RuleBook, Rules};
 use viaduct_core::effect::{Effect, Effects, Input, Mark};
 use viaduct_core::login::Login;
 use viaduct_core::records::{LoadedLogin, LoginId, LoginRecord, Preferences};
@@ -156,9 +156,22 @@ fn capabilities() -> Capabilities {
     }
 }
 
+/// The rules of a gateway that is as usual.
+pub(crate) fn rules() -> Rules {
+    let example = jid::BareJid::new("example").expect("a JID in the test");
+    Rules {
+        access: Access::new(vec![example], vec![]),
+        registration: Registration::Optional,
+        allow_unregister: true,
+        history_default: 20,
+        grace: GRACE,
+    }
+}
+
 /// The desk.
 pub(crate) struct Desk {
     login: Login,
+    ctx: Arc<Context>,
     /// Marks of what was sent and not confirmed.
     pub(crate) marks: Vec<Mark>,
     /// What the clock says, here and on the network.
@@ -181,24 +194,28 @@ impl Desk {
                 capabilities: capabilities(),
                 folds: Arc::clone(&folds),
             }),
-            access: Access::new(vec![jid("example")], vec![]),
-            registration: Registration::Optional,
-            allow_unregister: true,
+            rules: RuleBook::new(rules()),
             ids: IdSource::new(100, Timestamp(0)),
             entropy: Box::new(NoEntropy),
             occupant_secret: [1; 32],
             version: "1.2.3",
-            history_default: 20,
             max_pending: 100,
-            grace: GRACE,
         };
         change(&mut ctx);
+        let ctx = Arc::new(ctx);
         Self {
-            login: Login::new(Arc::new(ctx), jid("me@example"), loaded),
+            login: Login::new(Arc::clone(&ctx), jid("me@example"), loaded),
+            ctx,
             marks: Vec::new(),
             now: NOW,
             folds,
         }
+    }
+
+    /// From now on other rules hold.
+    pub(crate) fn rules(&self, change: impl FnOnce(Rules) -> Rules) {
+        let present = self.ctx.rules().clone();
+        self.ctx.rules.replace(change(present));
     }
 
     /// From now on square brackets are curly ones.

@@ -1,6 +1,7 @@
 //! Logins as their users see them: transcripts of what goes in and what comes out.
 
 mod accounts;
+mod admin;
 mod asking;
 mod clock;
 mod contacts;

@@ -1,11 +1,11 @@
 //! What the operator says of registration: closed, and not left in-band (XEP-0077 §3.1, §3.2).
 
 use viaduct_core::access::{Access, Registration};
-use viaduct_core::context::Context;
+use viaduct_core::context::{Context, Rules};
 use viaduct_core::effect::Input;
 use viaduct_core::records::LoadedLogin;
 
-use super::desk::{Desk, PHONE, ROOM, registered, stanzas};
+use super::desk::{Desk, PHONE, ROOM, registered, rules, stanzas};
 
 const REGISTER: &str = "jabber:iq:register";
 
@@ -17,7 +17,10 @@ fn ready(loaded: Option<LoadedLogin>, change: impl FnOnce(&mut Context)) -> Desk
 }
 
 fn closed(ctx: &mut Context) {
-    ctx.registration = Registration::Closed;
+    ctx.rules.replace(Rules {
+        registration: Registration::Closed,
+        ..rules()
+    });
 }
 
 /// The one answer to a request to the gateway.
@@ -96,7 +99,12 @@ fn who_is_registered_goes_on_where_registration_is_closed() {
 
 #[test]
 fn nobody_leaves_by_themselves_where_the_operator_forbids_it() {
-    let mut desk = ready(Some(registered()), |ctx| ctx.allow_unregister = false);
+    let mut desk = ready(Some(registered()), |ctx| {
+        ctx.rules.replace(Rules {
+            allow_unregister: false,
+            ..rules()
+        })
+    });
     let removal = format!("<query xmlns='{REGISTER}'><remove/></query>");
     let answer = ask(&mut desk, "set", &removal);
     assert!(
@@ -112,7 +120,12 @@ fn nobody_leaves_by_themselves_where_the_operator_forbids_it() {
     let still = ask(&mut desk, "get", &format!("<query xmlns='{REGISTER}'/>"));
     assert!(still.contains("<registered/>"), "{still}");
 
-    let mut stranger = ready(None, |ctx| ctx.allow_unregister = false);
+    let mut stranger = ready(None, |ctx| {
+        ctx.rules.replace(Rules {
+            allow_unregister: false,
+            ..rules()
+        })
+    });
     assert!(ask(&mut stranger, "set", &removal).contains("<registration-required"));
 }
 
@@ -120,7 +133,10 @@ fn nobody_leaves_by_themselves_where_the_operator_forbids_it() {
 fn who_is_shut_out_is_told_so_even_where_registration_is_closed() {
     let mut desk = ready(None, |ctx| {
         closed(ctx);
-        ctx.access = Access::default();
+        ctx.rules.replace(Rules {
+            access: Access::default(),
+            ..rules()
+        });
     });
     let answer = ask(&mut desk, "get", &format!("<query xmlns='{REGISTER}'/>"));
     assert!(

@@ -11,8 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 use viaduct_bridge::{BoxFuture, Closed, EventSink, RemoteEvent, Step};
 use viaduct_core::effect::FlowId;
+use viaduct_core::errand::RequestId;
 use viaduct_core::stanza::{Incoming, Kind};
 
+use super::errands::{Slip, Told};
 use crate::link::Listener;
 
 /// How many stanzas may wait for one actor.
@@ -32,6 +34,10 @@ pub(super) enum Item {
     Events(Vec<RemoteEvent>, u32),
     /// The next step of a login.
     Step(Box<(FlowId, Step)>),
+    /// What an administrator asks of this login.
+    Errand(Box<Slip>),
+    /// What became of something that this login asked of others.
+    Told(Box<(RequestId, Told)>),
 }
 
 /// Bytes of stanzas that wait for any actor of the process.
@@ -110,12 +116,31 @@ impl Mailbox {
 
     /// Puts a step of a login in.
     pub(super) fn step(&self, flow: FlowId, step: Step) {
+        // Where nobody is any more, nobody wants it.
+        let _ = self.put(Item::Step(Box::new((flow, step))));
+    }
+
+    /// Puts an errand in. Whether the actor is still there to do it. There are few: each administrator may have but some
+    /// under way.
+    pub(super) fn errand(&self, slip: Box<Slip>) -> bool {
+        self.put(Item::Errand(slip))
+    }
+
+    /// Puts the answers to a request in.
+    pub(super) fn told(&self, request: RequestId, told: Told) {
+        // Where nobody is any more, nobody waits.
+        let _ = self.put(Item::Told(Box::new((request, told))));
+    }
+
+    fn put(&self, item: Item) -> bool {
         let mut state = self.lock();
-        if !state.closed {
-            state.items.push_back(Item::Step(Box::new((flow, step))));
-            drop(state);
-            self.ring.notify_one();
+        if state.closed {
+            return false;
         }
+        state.items.push_back(item);
+        drop(state);
+        self.ring.notify_one();
+        true
     }
 
     /// Puts events in if there is room; else they come back.
@@ -157,7 +182,7 @@ impl Mailbox {
                     bytes += *size as usize;
                 }
                 Item::Events(events, _) => state.events -= events.len(),
-                Item::Step(_) => {}
+                Item::Step(_) | Item::Errand(_) | Item::Told(_) => {}
             }
         }
         state.bytes -= bytes;

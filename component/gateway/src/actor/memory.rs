@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jid::BareJid;
 use viaduct_bridge::{BoxFuture, Timestamp};
 use viaduct_core::effect::{Effects, Input};
+use viaduct_core::errand::Order;
 use viaduct_core::records::{
     ArchiveError, ArchivePage, ArchiveQuery, LoadedLogin, MessageRecord, PortalId, Position, Write,
 };
@@ -77,6 +78,12 @@ pub trait Alarm: Send + Sync {
     fn fatal(&self, words: String);
 }
 
+/// Looks after the process: stops it, starts it anew, reads its configuration.
+pub trait Steward: Send + Sync {
+    /// Does what an administrator wants, and says in words what was done or why it was not.
+    fn obey(&self, order: Order) -> BoxFuture<'static, Result<String, String>>;
+}
+
 /// What all actors of one gateway share.
 pub struct Gateway {
     /// What the logins of the core share.
@@ -89,4 +96,6 @@ pub struct Gateway {
     pub make: MakeCore,
     /// Told when the process cannot go on.
     pub alarm: Arc<dyn Alarm>,
+    /// Looks after the process.
+    pub steward: Arc<dyn Steward>,
 }

@@ -10,6 +10,7 @@ use viaduct_bridge::Command;
 use viaduct_core::effect::Effects;
 use viaduct_core::xml::Stanza;
 
+use super::errands::Errands;
 use super::flows::Flows;
 use super::mailbox::{Item, Mailbox};
 use super::marks::Marks;
@@ -17,6 +18,7 @@ use super::memory::{Core, Gateway, Lane, Trouble};
 use super::receipt::Receipt;
 use super::recovery::Rebuilt;
 use super::release::{Pending, Reading};
+use super::router::Router;
 use super::session::Sessions;
 use super::timers::Timers;
 
@@ -44,6 +46,10 @@ pub(super) struct Actor {
     pub(super) marks: Marks,
     pub(super) sessions: Sessions,
     pub(super) flows: Flows,
+    /// What others asked, and is not answered.
+    pub(super) errands: Errands,
+    /// Where the other logins are.
+    pub(super) router: Arc<Router>,
     pub(super) timers: Timers,
     pub(super) view: LinkView,
     /// Where the writes go. A new one after each rebuilding.
@@ -184,6 +190,7 @@ impl Actor {
             && self.mail.is_empty()
             && self.sessions.is_none()
             && self.flows.is_empty()
+            && self.errands.is_empty()
             && self.timers.is_empty()
             && self.core.is_idle()
     }

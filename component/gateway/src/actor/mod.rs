@@ -4,6 +4,7 @@
 //! lets the core decide, hands the writes to the store, and releases the other effects in order as their commits
 //! complete. It never waits for anybody while it handles something, and a panic inside it is its own affair.
 
+mod errands;
 mod flows;
 mod mailbox;
 mod marks;
@@ -19,5 +20,5 @@ mod tests;
 mod timers;
 mod turn;
 
-pub use memory::{Alarm, Core, Gateway, Lane, MakeCore, Memory, Remembered, Remembering, Trouble};
+pub use memory::{Alarm, Core, Gateway, Lane, MakeCore, Memory, Remembered, Remembering, Steward, Trouble};
 pub use router::Router;

@@ -11,6 +11,7 @@ use viaduct_core::stanza::{Condition, Problem};
 use super::mailbox::{Item, Mailbox};
 use super::memory::{Gateway, Trouble};
 use super::mind::{Actor, Fault};
+use super::router::Router;
 use crate::link::Link;
 
 /// How long an actor may take to end.
@@ -32,6 +33,7 @@ pub(super) struct Over;
 impl Actor {
     /// Loads a login and lets it begin.
     pub(super) async fn load(
+        router: Arc<Router>,
         gateway: Arc<Gateway>,
         user: BareJid,
         mailbox: Arc<Mailbox>,
@@ -52,6 +54,8 @@ impl Actor {
             marks: Default::default(),
             sessions: Default::default(),
             flows: Default::default(),
+            errands: Default::default(),
+            router,
             timers: Default::default(),
             view: Default::default(),
             lane,
@@ -100,6 +104,7 @@ impl Actor {
         self.reading = None;
         self.commands.clear();
         self.flows.clear();
+        self.errands.clear();
         self.timers = Default::default();
         self.marks.clear();
         self.sessions.close(None);

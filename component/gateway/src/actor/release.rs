@@ -150,6 +150,10 @@ impl Actor {
                     .go_on(flow, &self.gateway, &self.user, account, answers, &self.mailbox);
             }
             Effect::EndLogin(flow) => self.flows.end(flow),
+            Effect::Reach { request, reach } => self.reach(request, reach),
+            Effect::Said { errand, said } => self.errands.answer(errand, said),
+            Effect::Order { request, order } => self.order(request, order),
+            Effect::Audit { action, target } => self.audit(action, &target),
             Effect::SetTimer { timer, after } => self.timers.set(timer, after),
         }
     }

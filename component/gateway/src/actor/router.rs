@@ -10,6 +10,7 @@ use futures::FutureExt;
 use jid::BareJid;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
+use viaduct_bridge::Name;
 use viaduct_core::stanza::{Condition, Incoming, Kind, Problem};
 
 use super::mailbox::{Budget, Mailbox, NotTaken};
@@ -74,6 +75,24 @@ impl Router {
         self.complete.store(true, Ordering::Release);
     }
 
+    /// The mailbox of a user whose login is at work.
+    pub(super) fn at_work(&self, user: &str) -> Option<Arc<Mailbox>> {
+        self.lock().get(user).cloned()
+    }
+
+    /// The mailboxes of all logins that are at work.
+    pub(super) fn all_at_work(&self) -> Vec<(Name, Arc<Mailbox>)> {
+        let actors = self.lock();
+        let all = actors.iter();
+        all.map(|(user, mailbox)| (Name::from(&**user), Arc::clone(mailbox)))
+            .collect()
+    }
+
+    /// What all actors share.
+    pub(super) fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
     /// Lets all actors end in order, and waits until they have, or this much time has passed.
     pub async fn stop(&self, patience: Duration) {
         {
@@ -133,7 +152,7 @@ impl Router {
             return Err(NoActor::NotNeeded);
         }
         let user = incoming.from.to_bare();
-        let stranger = if self.gateway.ctx.access.allows(&user) {
+        let stranger = if self.gateway.ctx.rules().access.allows(&user) {
             None
         } else {
             let router = self.own.upgrade().ok_or(NoActor::NotNeeded)?;
@@ -241,6 +260,7 @@ async fn live(router: Arc<Router>, user: BareJid, mailbox: Arc<Mailbox>, strange
     loop {
         let life = async {
             if let Ok(actor) = Box::pin(Actor::load(
+                Arc::clone(&router),
                 Arc::clone(&gateway),
                 user.clone(),
                 Arc::clone(&mailbox),

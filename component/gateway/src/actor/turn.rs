@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use viaduct_bridge::Timestamp;
 use viaduct_core::effect::{Effect, Input};
 
+use super::errands::Told;
 use super::mailbox::Item;
 use super::memory::Remembering;
 use super::mind::{Actor, Fault};
@@ -84,6 +85,17 @@ impl Actor {
                         }
                     }
                 }
+            }
+            Item::Errand(slip) => {
+                let (id, errand) = self.errands.take_on(*slip);
+                self.handle(Input::Errand { id, errand });
+            }
+            Item::Told(told) => {
+                let (request, told) = *told;
+                self.handle(match told {
+                    Told::Reached(gathered) => Input::Reached { request, gathered },
+                    Told::Obeyed(result) => Input::Obeyed { request, result },
+                });
             }
             Item::Step(step) => {
                 let (flow, step) = *step;

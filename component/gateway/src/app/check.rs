@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use viaduct_store::{SealingKey, Store, StoreError};
 
-use super::gateway::bridge;
+use super::gateway::network;
 use super::no_notes::NoNotes;
 use crate::config::{GatewaySettings, Settings};
 use crate::link::try_out;
@@ -41,7 +41,7 @@ pub(super) async fn check(settings: Settings) -> Result<ExitCode> {
     let running = check_store(&settings, &mut report).await;
     for gateway in &settings.gateways {
         let domain = &gateway.target.domain;
-        match bridge(gateway, &settings.outgoing, Arc::new(NoNotes)) {
+        match network(gateway, &settings.outgoing, Arc::new(NoNotes)) {
             Ok(_) => {}
             Err(error) => report.wrong(&error.to_string()),
         }

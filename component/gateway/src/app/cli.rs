@@ -9,7 +9,7 @@ use viaduct_store::Store;
 
 use super::logs::{self, LogFormat};
 use super::{check, run};
-use crate::config::{Settings, load};
+use crate::config::{Keys, Settings, load_with_keys};
 use crate::import;
 
 /// An XMPP gateway: IRC channels and people in any XMPP client.
@@ -101,7 +101,8 @@ VIADUCT_GATEWAY__IRC__SECRET is secret under [gateway.irc].";
 pub fn main(cli: Cli) -> ExitCode {
     logs::begin(cli.log_format);
     let done = match &cli.command {
-        Command::Run(arg) => settings(&arg.config).and_then(|settings| block_on(run::run(settings))),
+        Command::Run(arg) => settings_with_keys(&arg.config)
+            .and_then(|(settings, keys)| block_on(run::run(settings, arg.config.clone(), keys))),
         Command::Check(arg) => check_all(&arg.config),
         Command::ImportBiboumi(args) => settings(&args.config.config).and_then(|settings| {
             let gateway = args.gateway.as_deref();
@@ -122,7 +123,12 @@ pub fn main(cli: Cli) -> ExitCode {
 }
 
 fn settings(path: &Path) -> Result<Settings> {
-    Ok(Settings::resolve(load(path, std::env::vars())?)?)
+    settings_with_keys(path).map(|(settings, _)| settings)
+}
+
+fn settings_with_keys(path: &Path) -> Result<(Settings, Keys)> {
+    let (config, keys) = load_with_keys(path, std::env::vars())?;
+    Ok((Settings::resolve(config)?, keys))
 }
 
 fn check_all(path: &Path) -> Result<ExitCode> {

@@ -9,13 +9,14 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use viaduct_bridge::outgoing::OutgoingPolicy;
 use viaduct_bridge::{Bridge, Name, Notebook, Timestamp};
-use viaduct_core::context::{Context, Entropy, IdSource};
+use viaduct_core::context::{Context, Entropy, IdSource, RuleBook, Rules};
 use viaduct_core::effect::{Effects, Input};
 use viaduct_core::login::Login;
 use viaduct_store::{LoginSummary, Store};
 
+use super::reload::Reloadable;
 use super::stored::Stored;
-use crate::actor::{Alarm, Core, Gateway, Router};
+use crate::actor::{Alarm, Core, Gateway, Router, Steward};
 use crate::config::GatewaySettings;
 use crate::link::{Limits, Link, Room, Supervisor, Upward};
 
@@ -63,23 +64,59 @@ pub(super) struct Shared {
     pub(super) outgoing: OutgoingPolicy,
     pub(super) limits: Limits,
     pub(super) alarm: Arc<dyn Alarm>,
+    pub(super) steward: Arc<dyn Steward>,
+}
+
+/// The bridge of a network, which takes another configuration while it is at work.
+#[non_exhaustive]
+pub(crate) enum Network {
+    /// IRC.
+    #[cfg(feature = "irc")]
+    Irc(Arc<viaduct_irc::IrcBridge>),
+}
+
+impl Network {
+    /// The bridge.
+    pub(crate) fn bridge(&self) -> Arc<dyn Bridge> {
+        match *self {
+            #[cfg(feature = "irc")]
+            Self::Irc(ref bridge) => Arc::clone(bridge) as Arc<dyn Bridge>,
+        }
+    }
+
+    /// Makes sense of another configuration. What comes back replaces the present one; that cannot fail.
+    ///
+    /// # Errors
+    /// When the configuration makes no sense.
+    pub(super) fn prepare(&self, settings: &GatewaySettings) -> Result<Box<dyn FnOnce() + '_>> {
+        match *self {
+            #[cfg(feature = "irc")]
+            Self::Irc(ref bridge) => {
+                let crate::config::NetworkSettings::Irc(config) = &settings.network;
+                let prepared = bridge
+                    .prepare((**config).clone())
+                    .map_err(|error| anyhow!("gateway.{}.irc: {error}", settings.name))?;
+                Ok(Box::new(move || bridge.adopt(prepared)))
+            }
+        }
+    }
 }
 
 /// Makes the bridge of a network.
 ///
 /// # Errors
 /// When its configuration makes no sense.
-pub(crate) fn bridge(
+pub(crate) fn network(
     settings: &GatewaySettings,
     outgoing: &OutgoingPolicy,
     notebook: Arc<dyn Notebook>,
-) -> Result<Arc<dyn Bridge>> {
+) -> Result<Network> {
     match &settings.network {
         #[cfg(feature = "irc")]
         crate::config::NetworkSettings::Irc(config) => {
             let bridge = viaduct_irc::IrcBridge::new((**config).clone(), outgoing.clone(), notebook)
                 .map_err(|error| anyhow!("gateway.{}.irc: {error}", settings.name))?;
-            Ok(Arc::new(bridge))
+            Ok(Network::Irc(Arc::new(bridge)))
         }
         #[cfg(not(feature = "irc"))]
         _ => Err(anyhow!(
@@ -91,20 +128,19 @@ pub(crate) fn bridge(
 }
 
 /// Starts a gateway.
-pub(super) fn start(settings: &GatewaySettings, shared: &Shared) -> Result<Running> {
+pub(super) fn start(settings: &GatewaySettings, shared: &Shared) -> Result<(Running, Reloadable)> {
     let domain = Name::from(settings.target.domain.as_str());
     let notebook = shared.store.notebook();
     let occupant_secret = occupant_secret(&*notebook, &domain)?;
-    let bridge = bridge(settings, &shared.outgoing, notebook)?;
+    let network = network(settings, &shared.outgoing, notebook)?;
+    let bridge = network.bridge();
     bridge
         .start()
         .map_err(|error| anyhow!("gateway.{}.{}: {error}", settings.name, bridge.kind()))?;
     let ctx = Arc::new(Context {
         domain: domain.clone(),
         bridge,
-        access: settings.access.clone(),
-        registration: settings.registration.into(),
-        allow_unregister: settings.allow_unregister,
+        rules: RuleBook::new(rules(settings)),
         ids: IdSource::new(
             shared.store.highest_id(),
             Timestamp::from_system(SystemTime::now()),
@@ -112,11 +148,15 @@ pub(super) fn start(settings: &GatewaySettings, shared: &Shared) -> Result<Runni
         entropy: Box::new(SystemEntropy),
         occupant_secret,
         version: env!("CARGO_PKG_VERSION"),
-        history_default: settings.history,
         max_pending: MAX_PENDING,
-        grace: settings.grace,
     });
     let link = Arc::new(Link::new(domain.clone(), Room::default()));
+    let reloadable = Reloadable {
+        name: settings.name.clone(),
+        domain: settings.target.domain.clone(),
+        ctx: Arc::clone(&ctx),
+        network,
+    };
     let make_ctx = Arc::clone(&ctx);
     let gateway = Arc::new(Gateway {
         ctx,
@@ -127,17 +167,30 @@ pub(super) fn start(settings: &GatewaySettings, shared: &Shared) -> Result<Runni
         }),
         make: Box::new(move |user, loaded| Box::new(Login::new(Arc::clone(&make_ctx), user, loaded))),
         alarm: Arc::clone(&shared.alarm),
+        steward: Arc::clone(&shared.steward),
     });
     let router = Router::new(gateway);
     let supervisor = Supervisor::new(settings.target.clone(), shared.limits);
     let supervisor = tokio::spawn(supervisor.run(Arc::clone(&link), Arc::clone(&router) as Arc<dyn Upward>));
     let starter = tokio::spawn(start_logins(shared.store.clone(), domain, Arc::clone(&router)));
-    Ok(Running {
+    let running = Running {
         router,
         link,
         supervisor,
         starter,
-    })
+    };
+    Ok((running, reloadable))
+}
+
+/// What the operator may change while a gateway runs.
+pub(super) fn rules(settings: &GatewaySettings) -> Rules {
+    Rules {
+        access: settings.access.clone(),
+        registration: settings.registration.into(),
+        allow_unregister: settings.allow_unregister,
+        history_default: settings.history,
+        grace: settings.grace,
+    }
 }
 
 impl Running {

@@ -25,10 +25,17 @@ const QUIET: &[&str] = &[
     "sqlx=warn",
 ];
 
+/// What administrators do is on record whatever else is logged.
+const ALWAYS: &str = "audit=info";
+
 /// Begins to log to the standard error, as `RUST_LOG` says; without it, what is worth knowing.
 pub(super) fn begin(format: LogFormat) {
     let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    for directive in QUIET.iter().filter_map(|text| text.parse::<Directive>().ok()) {
+    for directive in QUIET
+        .iter()
+        .chain([&ALWAYS])
+        .filter_map(|text| text.parse::<Directive>().ok())
+    {
         filter = filter.add_directive(directive);
     }
     let builder = tracing_subscriber::fmt()

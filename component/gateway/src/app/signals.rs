@@ -8,6 +8,24 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// SIGXFSZ, on all architectures of Linux that Rust is built for but MIPS (where this is SIGCONT, which does no harm).
 const FILE_TOO_LARGE: i32 = 25;
 
+/// The signal that says that the configuration has changed.
+pub(super) struct Hangup(Signal);
+
+impl Hangup {
+    /// Listens for it; from now on it does not end the process.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self(signal(SignalKind::hangup())?))
+    }
+
+    /// Resolves when the next one comes.
+    pub(super) async fn next(&mut self) {
+        // No more will come only where the runtime ends.
+        if self.0.recv().await.is_none() {
+            std::future::pending().await
+        }
+    }
+}
+
 /// The signals that end the process.
 pub(super) struct Signals {
     terminate: Signal,

@@ -8,7 +8,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use thiserror::Error;
 
-use super::Config;
+use super::{Config, Keys};
 
 /// How the environment's variables begin.
 const PREFIX: &str = "VIADUCT_";
@@ -37,6 +37,17 @@ pub fn load(
     path: &Path,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
+    load_with_keys(path, environment).map(|(config, _)| config)
+}
+
+/// The same, with the names of all settings that are written down.
+///
+/// # Errors
+/// When something cannot be read or understood.
+pub fn load_with_keys(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<(Config, Keys), ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
         path: path.to_owned(),
         error,
@@ -59,10 +70,13 @@ pub fn load(
             figment = figment.merge(variable);
         }
     }
-    figment.extract().map_err(|error| {
+    let wrong = |error: figment::Error| {
         let sentences: Vec<String> = error.into_iter().map(|error| sentence(&error, path)).collect();
         ConfigError::Wrong(sentences.join("\n"))
-    })
+    };
+    let config = figment.extract().map_err(wrong)?;
+    let tree: Dict = figment.extract().map_err(wrong)?;
+    Ok((config, Keys::of(&tree)))
 }
 
 /// One variable of the environment.

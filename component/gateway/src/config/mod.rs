@@ -2,6 +2,7 @@
 //!
 //! The keys are a promise: they may grow, and must not change their meaning.
 
+mod keys;
 mod load;
 mod resolve;
 
@@ -13,7 +14,8 @@ use serde::{Deserialize, Deserializer};
 use viaduct_bridge::Secret;
 use viaduct_store::StoreConfig;
 
-pub use load::{ConfigError, load};
+pub use keys::{Changes, Keys};
+pub use load::{ConfigError, load, load_with_keys};
 pub use resolve::{GatewaySettings, NetworkSettings, Settings};
 
 /// The configuration as it is written.

@@ -31,7 +31,7 @@ use self::mapping::Row;
 use self::report::Report;
 use self::source::{Fields, Source};
 use self::user::User;
-use crate::app::gateway::{bridge, occupant_secret};
+use crate::app::gateway::{network, occupant_secret};
 use crate::app::no_notes::NoNotes;
 use crate::config::{GatewaySettings, Settings};
 
@@ -92,7 +92,7 @@ async fn run(
         ids: IdSource::new(store.as_ref().map_or(0, Store::highest_id), now),
         store,
         dry,
-        bridge: bridge(gateway, &settings.outgoing, notebook)?,
+        bridge: network(gateway, &settings.outgoing, notebook)?.bridge(),
         domain,
         history: gateway.history,
         secret,

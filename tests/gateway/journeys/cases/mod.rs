@@ -1,5 +1,6 @@
 //! All cases, a module per feature.
 
+mod admin;
 mod archive;
 mod archive_ids;
 mod biboumi;
@@ -60,6 +61,7 @@ mod registration_policy;
 mod registration_record;
 mod registration_remove;
 mod registration_support;
+mod reload;
 mod restart;
 mod room_config;
 mod room_disco;
@@ -79,6 +81,7 @@ use viaduct_gateway_tests::Case;
 
 /// The cases of every module.
 pub(crate) const ALL: &[&[Case]] = &[
+    admin::CASES,
     chats::CASES,
     chats_crash::CASES,
     chats_limits::CASES,
@@ -138,6 +141,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     irc_connection_tls::CASES,
     irc_text::CASES,
     link::CASES,
+    reload::CASES,
     restart::CASES,
     threats::CASES,
     threats_loops::CASES,

@@ -7,17 +7,18 @@ use jid::BareJid;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 use viaduct_bridge::loopback::{LoopbackBridge, LoopbackNetwork, Settings};
-use viaduct_bridge::{Name, Timestamp, TransactionId};
+use viaduct_bridge::{BoxFuture, Name, Timestamp, TransactionId};
 use viaduct_core::access::{Access, Registration};
-use viaduct_core::context::{Context, Entropy, IdSource};
+use viaduct_core::context::{Context, Entropy, IdSource, RuleBook, Rules};
 use viaduct_core::effect::{Effect, Effects, Input, Mark, ReplayRequest, Timer};
+use viaduct_core::errand::{Errand, Order, Reach, RequestId, Said};
 use viaduct_core::records::{
     ArchiveError, ArchivePage, ArchiveQuery, LoadedLogin, LoginId, MessageRecord, PortalId, Position, Write,
 };
 use viaduct_core::stanza::{Incoming, Kind};
 use viaduct_core::xml::{Stanza, Xml};
 
-use crate::actor::{Alarm, Core, Gateway, Lane, Memory, Remembering, Router, Trouble};
+use crate::actor::{Alarm, Core, Gateway, Lane, Memory, Remembering, Router, Steward, Trouble};
 use crate::link::{Link, Room, Upward};
 
 pub(super) const DOMAIN: &str = "irc.example.org";
@@ -49,16 +50,18 @@ impl Stage {
                 LoopbackNetwork::new(Settings::default()),
                 spawn,
             )),
-            access: Access::new(vec![BareJid::new("example.org").expect("a domain")], Vec::new()),
-            registration: Registration::Optional,
-            allow_unregister: true,
+            rules: RuleBook::new(Rules {
+                access: Access::new(vec![BareJid::new("example.org").expect("a domain")], Vec::new()),
+                registration: Registration::Optional,
+                allow_unregister: true,
+                history_default: 20,
+                grace: Duration::from_secs(600),
+            }),
             ids: IdSource::new(0, Timestamp(1)),
             entropy: Box::new(NoEntropy),
             occupant_secret: [0; 32],
             version: "0",
-            history_default: 20,
             max_pending: 100,
-            grace: Duration::from_secs(600),
         };
         let (core_heard, core_memory) = (Arc::clone(&heard), Arc::clone(&memory));
         let gateway = Gateway {
@@ -73,6 +76,7 @@ impl Stage {
                 })
             }),
             alarm: Arc::clone(&alarm) as Arc<dyn Alarm>,
+            steward: Arc::new(Nobody),
         };
         let router = Router::new(Arc::new(gateway));
         router.complete();
@@ -135,6 +139,15 @@ impl Alarm for Bell {
     }
 }
 
+/// Does nothing, and says what it was to do.
+struct Nobody;
+
+impl Steward for Nobody {
+    fn obey(&self, order: Order) -> BoxFuture<'static, Result<String, String>> {
+        Box::pin(async move { Err(format!("{order:?}")) })
+    }
+}
+
 struct NoEntropy;
 
 impl Entropy for NoEntropy {
@@ -165,6 +178,14 @@ impl Core for FakeCore {
                     other => format!("{other:?}"),
                 };
                 format!("confirmed {}", marks.iter().map(of).collect::<Vec<_>>().join(","))
+            }
+            Input::Errand { id, errand } => {
+                // Who is asked for a report says nothing: a login that does not answer.
+                if errand != Errand::Report {
+                    let said = if self.busy { Said::Yes } else { Said::No };
+                    out.push(Effect::Said { errand: id, said });
+                }
+                format!("{errand:?}")
             }
             Input::Timer(_) => "timer".to_owned(),
             Input::Remote(event) => format!("remote {event:?}"),
@@ -203,6 +224,21 @@ impl FakeCore {
                 after: Duration::from_secs(1),
             }),
             "busy" => self.busy = number > 0,
+            "ask" => out.push(Effect::Reach {
+                request: RequestId(number),
+                reach: Reach::Everybody {
+                    errand: Errand::Count,
+                    most: 1,
+                },
+            }),
+            "order" => out.push(Effect::Order {
+                request: RequestId(number),
+                order: Order::Stop {
+                    again: true,
+                    after: Duration::ZERO,
+                    announcement: "bye".into(),
+                },
+            }),
             "open" => out.push(Effect::OpenSession(None)),
             "panic" => panic!("as the test wants it"),
             other => panic!("what is {other}?"),

@@ -1,5 +1,6 @@
 //! The actors, on a scripted core and a store that takes its time.
 
+mod errands;
 mod fakes;
 mod faults;
 mod life;
