@@ -168,6 +168,10 @@ impl<W: Out> Import<W> {
         let mut contacts: Vec<Name> = Vec::new();
         if !user.imported.contains_key(&Scope::Everything) {
             for jid in self.source.contacts(&user.owner).await? {
+                if jid == *self.domain {
+                    // The gateway itself: who subscribes to it is noted nowhere here.
+                    continue;
+                }
                 match self.contact(&jid) {
                     Ok(local) if user.contacts.contains(&local) => {}
                     Ok(local) => contacts.push(local),

@@ -69,6 +69,9 @@ async fn users_of_biboumi_find_everything(t: Ctx) -> Result<()> {
     let private = format!("#private%irc.elsewhere.test@{}", t.gateway());
     let done = run(&phone, &private, "configure", &[("record_history", "false")]).await?;
     ensure!(done.status == "completed");
+    let subscribe = tag("presence").attr("to", t.gateway()).attr("type", "subscribe");
+    phone.send(subscribe).await?;
+    phone.expect_presence(t.gateway(), "subscribe").await?;
     phone.join(&room, &wish).await?;
     phone.say(&room, "first").await?;
     alice.expect_message(&nick, &channel, "first").await?;
