@@ -33,6 +33,11 @@ const ALL: &[(i64, &str, &str)] = &[
         "remember warnings",
         include_str!("../../../migrations/20261120200000_remember_warnings.sql"),
     ),
+    (
+        20_261_120_211_000,
+        "outbox without words",
+        include_str!("../../../migrations/20261120211000_outbox_without_words.sql"),
+    ),
 ];
 
 /// Brings the tables up to date.

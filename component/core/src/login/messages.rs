@@ -5,7 +5,7 @@ use std::sync::Arc;
 use viaduct_bridge::{Level, Name, PersonId, Recipient, RoomId};
 
 use super::Login;
-use super::outcomes::Pending;
+use super::outcomes::{Pending, Sent};
 use crate::effect::Effects;
 use crate::forms::Submission;
 use crate::ns;
@@ -214,16 +214,19 @@ impl Login {
         let record = Arc::new(OutboxRecord {
             txn,
             login: self.id,
-            to: to.clone(),
             resource: stanza.resource(),
             addressed: stanza.to.as_str().into(),
             client_id: stanza.id.as_deref().map(Name::from),
-            payload: payload::reflected(&stanza.element).into(),
-            content: content.clone(),
         });
         out.write(Write::Outbox(Arc::clone(&record)));
         let receipt = stanza.element.has_child("request", ns::RECEIPTS);
-        self.pending.insert(txn, Pending::Message { record, receipt });
+        let sent = Sent {
+            record,
+            to: to.clone(),
+            payload: payload::reflected(&stanza.element).into(),
+            receipt,
+        };
+        self.pending.insert(txn, Pending::Message(sent));
         self.server(to.server()).spoke |= matches!(to, Recipient::Person(_));
         let nick = self.default_nick();
         self.submit(

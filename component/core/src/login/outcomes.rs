@@ -20,12 +20,7 @@ use crate::xml::{Stanza, Xml};
 #[derive(Debug)]
 pub(crate) enum Pending {
     /// A message.
-    Message {
-        /// What is on record of it.
-        record: Arc<OutboxRecord>,
-        /// Whether the client asked for a receipt (XEP-0184).
-        receipt: bool,
-    },
+    Message(Sent),
     /// A question, and who waits for the answer.
     Question(Box<Inquiry>),
     /// A change of nickname.
@@ -53,6 +48,19 @@ pub(crate) enum Pending {
         /// The password of a room that this command sets or takes away.
         key: Option<(RoomId, Option<Secret>)>,
     },
+}
+
+/// A message on its way.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// What is on record of it.
+    pub(super) record: Arc<OutboxRecord>,
+    /// To whom.
+    pub(super) to: Recipient,
+    /// What the reflection will carry.
+    pub(super) payload: Name,
+    /// Whether the client asked for a receipt (XEP-0184).
+    pub(super) receipt: bool,
 }
 
 /// As much of a stanza as its answer needs.
@@ -106,12 +114,12 @@ impl Login {
             return;
         };
         match (pending, outcome) {
-            (Pending::Message { record, receipt }, Outcome::Accepted { ids, at }) => {
+            (Pending::Message(sent), Outcome::Accepted { ids, at }) => {
                 let first = ids.into_iter().next();
-                self.accepted(&record, receipt, (at.unwrap_or(now), first), out);
+                self.accepted(sent, (at.unwrap_or(now), first), out);
             }
-            (Pending::Message { record, .. }, Outcome::Failed(failure)) => {
-                self.failed.insert(txn, (record, failure));
+            (Pending::Message(sent), Outcome::Failed(failure)) => {
+                self.failed.insert(txn, (sent.record, failure));
                 self.tell_failure(txn, out);
             }
             (Pending::Nick { .. } | Pending::Stanza(_), Outcome::Accepted { .. }) => {}
@@ -132,7 +140,7 @@ impl Login {
                 self.part_done(&request, &rest, &outcome, out);
             }
             (Pending::Question(inquiry), outcome) => self.answered(now, *inquiry, outcome, out),
-            (Pending::Message { .. } | Pending::Nick { .. } | Pending::Stanza(_), Outcome::Answered(_)) => {}
+            (Pending::Message(_) | Pending::Nick { .. } | Pending::Stanza(_), Outcome::Answered(_)) => {}
         }
     }
 
@@ -190,33 +198,33 @@ impl Login {
 
     /// The network shows the user's own message: that is its acceptance, and its place.
     pub(super) fn echoed(&mut self, txn: TransactionId, message: &Message, out: &mut Effects) {
-        if let Some(Pending::Message { record, receipt }) = self.pending.remove(&txn) {
-            self.accepted(&record, receipt, (message.at, message.ids.first().cloned()), out);
+        if let Some(Pending::Message(sent)) = self.pending.remove(&txn) {
+            self.accepted(sent, (message.at, message.ids.first().cloned()), out);
         }
     }
 
     fn accepted(
         &mut self,
-        record: &OutboxRecord,
-        receipt: bool,
+        sent: Sent,
         (at, remote): (Timestamp, Option<viaduct_bridge::MessageId>),
         out: &mut Effects,
     ) {
-        match &record.to {
+        let record = &sent.record;
+        match &sent.to {
             Recipient::Room(id) => {
                 if let Some(room) = self.rooms.get_mut(id) {
                     let placing = Placing {
                         at,
                         sender: room.me.clone(),
                         nick: room.my_nick(),
-                        payload: record.payload.clone(),
+                        payload: sent.payload,
                         remote,
                         client_id: record.client_id.clone(),
                     };
                     room.place(&self.ctx, placing, out);
                 }
             }
-            Recipient::Person(_) if receipt => {
+            Recipient::Person(_) if sent.receipt => {
                 let to = format!("{}/{}", self.bare, record.resource);
                 let mut xml = Xml::stanza("message", &record.addressed, &to);
                 xml.attr("id", &self.ctx.token());

@@ -361,7 +361,8 @@ impl Login {
     fn refuse_pending(&mut self, pending: Pending, out: &mut Effects) {
         let problem = Problem::because(Condition::RegistrationRequired, "You have unregistered.");
         match pending {
-            Pending::Message { record, .. } => {
+            Pending::Message(sent) => {
+                let record = &sent.record;
                 let to = format!("{}/{}", self.bare, record.resource);
                 out.send(error(
                     Kind::Message,
