@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use viaduct_bridge::{
-    Account, MessageId, Name, Recipient, Scope, Secret, ServerId, Settings, Timestamp, Topic, TransactionId,
+    Account, Content, MessageId, Name, Recipient, Scope, Secret, ServerId, Settings, Timestamp, Topic,
+    TransactionId,
 };
 
 use crate::options::Options;
@@ -229,20 +230,25 @@ pub struct MessageRecord {
     pub client_id: Option<Name>,
 }
 
-/// A message of the user for which the network has not answered yet. It may have arrived, so after a restart it is never
-/// sent again; what is on record is whom to tell, and not what was said to whom.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A message of the user for which the network has not answered yet.
+#[derive(Clone, PartialEq, Debug)]
 pub struct OutboxRecord {
     /// Its transaction.
     pub txn: TransactionId,
     /// Whose.
     pub login: LoginId,
+    /// To whom.
+    pub to: Recipient,
     /// The resource that sent it.
     pub resource: Name,
     /// The JID to which the client addressed it.
     pub addressed: Name,
     /// The `id` of the client's stanza.
     pub client_id: Option<Name>,
+    /// What the reflection will carry.
+    pub payload: Name,
+    /// What is said.
+    pub content: Content,
 }
 
 /// Everything about one login, as after a restart.

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use viaduct_bridge::{MessageId, Name, Recipient, RoomId, ServerId, Timestamp, TransactionId};
+use viaduct_bridge::{
+    Content, MessageId, Name, PersonId, Recipient, RoomId, ServerId, Timestamp, TransactionId,
+};
 use viaduct_core::records::{
     ArchiveQuery, LoginId, LoginRecord, MessageRecord, OutboxRecord, PagePlace, PageRequest, PortalId,
     PortalRecord, Position, Preferences, Said, Write, placed_id,
@@ -302,11 +304,20 @@ fn message(portal: i64, position: i64, said: &Arc<Said>, remote: Option<String>)
 }
 
 fn outbox(login: i64, txn: i64) -> Write {
+    let server = ServerId(Name::from("irc.example.org"));
     Write::Outbox(Arc::new(OutboxRecord {
         txn: TransactionId(txn),
         login: LoginId(login),
+        to: Recipient::Person(PersonId {
+            server,
+            person: Name::from("bob"),
+        }),
         resource: Name::from("phone"),
         addressed: Name::from("bob%irc.example.org@irc.example.org"),
         client_id: Some(Name::from("0f5a7d3e-5f64-4f2c-9d8e")),
+        payload: said(txn).payload.clone(),
+        content: Content::plain(
+            "a message that has about eighty bytes, as most have that people write to others",
+        ),
     }))
 }

@@ -38,11 +38,6 @@ const ALL: &[(i64, &str, &str)] = &[
         "remember imports",
         include_str!("../../../migrations/20261120210000_remember_imports.sql"),
     ),
-    (
-        20_261_120_211_000,
-        "outbox without words",
-        include_str!("../../../migrations/20261120211000_outbox_without_words.sql"),
-    ),
 ];
 
 /// Brings the tables up to date.

@@ -6,7 +6,9 @@ pub(crate) mod settings;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use viaduct_bridge::{Account, Name, PersonId, Recipient, RoomId, Secret, ServerId};
+use viaduct_bridge::{
+    Account, Content, MessageKind, Name, PersonId, Recipient, RoomId, Secret, ServerId, Span, Style, Text,
+};
 use zeroize::Zeroizing;
 
 /// A stored value does not say what it should.
@@ -66,6 +68,88 @@ pub(crate) fn account_from_json(json: &[u8]) -> Result<Account, Unreadable> {
     })
 }
 
+#[derive(Serialize, Deserialize)]
+struct StoredContent {
+    kind: StoredKind,
+    text: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    spans: Vec<(usize, usize, StoredStyle)>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredKind {
+    Text,
+    Emote,
+    Notice,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredStyle {
+    Bold,
+    Italic,
+    Strike,
+    Code,
+    CodeBlock,
+    Quote,
+}
+
+pub(crate) fn content_to_json(content: &Content) -> String {
+    let stored = StoredContent {
+        kind: match content.kind {
+            MessageKind::Text => StoredKind::Text,
+            MessageKind::Emote => StoredKind::Emote,
+            MessageKind::Notice => StoredKind::Notice,
+        },
+        text: content.text.plain.as_str().to_owned(),
+        spans: content
+            .text
+            .spans
+            .iter()
+            .map(|span| {
+                let style = match span.style {
+                    Style::Bold => StoredStyle::Bold,
+                    Style::Italic => StoredStyle::Italic,
+                    Style::Strike => StoredStyle::Strike,
+                    Style::Code => StoredStyle::Code,
+                    Style::CodeBlock => StoredStyle::CodeBlock,
+                    Style::Quote => StoredStyle::Quote,
+                };
+                (span.start, span.end, style)
+            })
+            .collect(),
+    };
+    serde_json::to_string(&stored).expect("strings, numbers and names are JSON")
+}
+
+pub(crate) fn content_from_json(json: &str) -> Result<Content, Unreadable> {
+    let stored: StoredContent = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let spans = stored.spans.into_iter().map(|(start, end, style)| Span {
+        start,
+        end,
+        style: match style {
+            StoredStyle::Bold => Style::Bold,
+            StoredStyle::Italic => Style::Italic,
+            StoredStyle::Strike => Style::Strike,
+            StoredStyle::Code => Style::Code,
+            StoredStyle::CodeBlock => Style::CodeBlock,
+            StoredStyle::Quote => Style::Quote,
+        },
+    });
+    Ok(Content {
+        kind: match stored.kind {
+            StoredKind::Text => MessageKind::Text,
+            StoredKind::Emote => MessageKind::Emote,
+            StoredKind::Notice => MessageKind::Notice,
+        },
+        text: Text {
+            spans: spans.collect(),
+            plain: stored.text.into(),
+        },
+    })
+}
+
 /// A recipient as three columns: kind, server, name.
 pub(crate) fn recipient_to_columns(recipient: &Recipient) -> (&'static str, &Name, &Name) {
     match recipient {
@@ -87,9 +171,9 @@ pub(crate) fn recipient_from_columns(kind: &str, server: Name, name: Name) -> Re
 mod tests {
     use std::collections::BTreeMap;
 
-    use viaduct_bridge::{Account, Secret};
+    use viaduct_bridge::{Account, Content, MessageKind, Secret, Span, Style, Text};
 
-    use super::{account_from_json, account_to_json};
+    use super::{account_from_json, account_to_json, content_from_json, content_to_json};
 
     #[test]
     fn what_is_stored_reads_back() {
@@ -99,11 +183,52 @@ mod tests {
             secrets: BTreeMap::from([("password".into(), Secret::new("p\"a\\s\ns"))]),
         };
         assert_eq!(account_from_json(&account_to_json(&account)), Ok(account));
+
+        let styles = [
+            Style::Bold,
+            Style::Italic,
+            Style::Strike,
+            Style::Code,
+            Style::CodeBlock,
+            Style::Quote,
+        ];
+        for kind in [MessageKind::Text, MessageKind::Emote, MessageKind::Notice] {
+            let spans = styles.map(|style| Span {
+                start: 1,
+                end: 4,
+                style,
+            });
+            let content = Content {
+                kind,
+                text: Text {
+                    plain: "näh".into(),
+                    spans: spans.to_vec(),
+                },
+            };
+            assert_eq!(content_from_json(&content_to_json(&content)), Ok(content));
+        }
     }
 
     /// What is in databases already must stay readable.
     #[test]
     fn the_stored_form_is_a_promise() {
+        let content = Content {
+            kind: MessageKind::Emote,
+            text: Text {
+                plain: "waves".into(),
+                spans: vec![Span {
+                    start: 0,
+                    end: 5,
+                    style: Style::CodeBlock,
+                }],
+            },
+        };
+        let json = r#"{"kind":"emote","text":"waves","spans":[[0,5,"code_block"]]}"#;
+        assert_eq!(content_to_json(&content), json);
+        assert_eq!(
+            content_from_json(r#"{"kind":"text","text":"hi"}"#),
+            Ok(Content::plain("hi"))
+        );
         let account = account_from_json(br#"{"name":"n","settings":{"a":"b"},"secrets":{"c":"d"}}"#);
         assert_eq!(account.expect("readable").secrets["c"], Secret::new("d"));
         assert!(account_from_json(b"{}").is_err());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use viaduct_bridge::{Level, Name, PersonId, Recipient, RoomId};
 
 use super::Login;
-use super::outcomes::{Pending, Sent};
+use super::outcomes::Pending;
 use crate::effect::Effects;
 use crate::forms::Submission;
 use crate::ns;
@@ -214,19 +214,16 @@ impl Login {
         let record = Arc::new(OutboxRecord {
             txn,
             login: self.id,
+            to: to.clone(),
             resource: stanza.resource(),
             addressed: stanza.to.as_str().into(),
             client_id: stanza.id.as_deref().map(Name::from),
+            payload: payload::reflected(&stanza.element).into(),
+            content: content.clone(),
         });
         out.write(Write::Outbox(Arc::clone(&record)));
         let receipt = stanza.element.has_child("request", ns::RECEIPTS);
-        let sent = Sent {
-            record,
-            to: to.clone(),
-            payload: payload::reflected(&stanza.element).into(),
-            receipt,
-        };
-        self.pending.insert(txn, Pending::Message(sent));
+        self.pending.insert(txn, Pending::Message { record, receipt });
         self.server(to.server()).spoke |= matches!(to, Recipient::Person(_));
         let nick = self.default_nick();
         self.submit(

@@ -21,7 +21,12 @@ use crate::xml::{Stanza, Xml};
 #[derive(Debug)]
 pub(crate) enum Pending {
     /// A message.
-    Message(Sent),
+    Message {
+        /// What is on record of it.
+        record: Arc<OutboxRecord>,
+        /// Whether the client asked for a receipt (XEP-0184).
+        receipt: bool,
+    },
     /// A question, and who waits for the answer.
     Question(Box<Inquiry>),
     /// A change of nickname.
@@ -51,19 +56,6 @@ pub(crate) enum Pending {
         /// What the user sets beside it, when all is done.
         then: Option<Arc<OwnSettings>>,
     },
-}
-
-/// A message on its way.
-#[derive(Debug)]
-pub(crate) struct Sent {
-    /// What is on record of it.
-    pub(super) record: Arc<OutboxRecord>,
-    /// To whom.
-    pub(super) to: Recipient,
-    /// What the reflection will carry.
-    pub(super) payload: Name,
-    /// Whether the client asked for a receipt (XEP-0184).
-    pub(super) receipt: bool,
 }
 
 /// As much of a stanza as its answer needs.
@@ -117,12 +109,12 @@ impl Login {
             return;
         };
         match (pending, outcome) {
-            (Pending::Message(sent), Outcome::Accepted { ids, at }) => {
+            (Pending::Message { record, receipt }, Outcome::Accepted { ids, at }) => {
                 let first = ids.into_iter().next();
-                self.accepted(sent, (at.unwrap_or(now), first), out);
+                self.accepted(&record, receipt, (at.unwrap_or(now), first), out);
             }
-            (Pending::Message(sent), Outcome::Failed(failure)) => {
-                self.failed.insert(txn, (sent.record, failure));
+            (Pending::Message { record, .. }, Outcome::Failed(failure)) => {
+                self.failed.insert(txn, (record, failure));
                 self.tell_failure(txn, out);
             }
             (Pending::Nick { .. } | Pending::Stanza(_), Outcome::Accepted { .. }) => {}
@@ -155,7 +147,7 @@ impl Login {
                 }
             }
             (Pending::Question(inquiry), outcome) => self.answered(now, *inquiry, outcome, out),
-            (Pending::Message(_) | Pending::Nick { .. } | Pending::Stanza(_), Outcome::Answered(_)) => {}
+            (Pending::Message { .. } | Pending::Nick { .. } | Pending::Stanza(_), Outcome::Answered(_)) => {}
         }
     }
 
@@ -226,33 +218,33 @@ impl Login {
 
     /// The network shows the user's own message: that is its acceptance, and its place.
     pub(super) fn echoed(&mut self, txn: TransactionId, message: &Message, out: &mut Effects) {
-        if let Some(Pending::Message(sent)) = self.pending.remove(&txn) {
-            self.accepted(sent, (message.at, message.ids.first().cloned()), out);
+        if let Some(Pending::Message { record, receipt }) = self.pending.remove(&txn) {
+            self.accepted(&record, receipt, (message.at, message.ids.first().cloned()), out);
         }
     }
 
     fn accepted(
         &mut self,
-        sent: Sent,
+        record: &OutboxRecord,
+        receipt: bool,
         (at, remote): (Timestamp, Option<viaduct_bridge::MessageId>),
         out: &mut Effects,
     ) {
-        let record = &sent.record;
-        match &sent.to {
+        match &record.to {
             Recipient::Room(id) => {
                 if let Some(room) = self.rooms.get_mut(id) {
                     let placing = Placing {
                         at,
                         sender: room.me.clone(),
                         nick: room.my_nick(),
-                        payload: sent.payload,
+                        payload: record.payload.clone(),
                         remote,
                         client_id: record.client_id.clone(),
                     };
                     room.place(&self.ctx, placing, out);
                 }
             }
-            Recipient::Person(_) if sent.receipt => {
+            Recipient::Person(_) if receipt => {
                 let to = format!("{}/{}", self.bare, record.resource);
                 let mut xml = Xml::stanza("message", &record.addressed, &to);
                 xml.attr("id", &self.ctx.token());

@@ -368,8 +368,7 @@ impl Login {
     fn refuse_pending(&mut self, pending: Pending, out: &mut Effects) {
         let problem = Problem::because(Condition::RegistrationRequired, "You have unregistered.");
         match pending {
-            Pending::Message(sent) => {
-                let record = &sent.record;
+            Pending::Message { record, .. } => {
                 let to = format!("{}/{}", self.bare, record.resource);
                 out.send(error(
                     Kind::Message,

@@ -223,9 +223,12 @@ fn a_message_that_may_have_arrived_is_told_once_and_never_sent_again() {
     let outbox = OutboxRecord {
         txn: TransactionId(9),
         login: LoginId(1),
+        to: Recipient::Room(room_id()),
         resource: "phone".into(),
         addressed: ROOM.into(),
         client_id: Some("m7".into()),
+        payload: "<body>hello</body>".into(),
+        content: Content::plain("hello"),
     };
     let mut desk = Desk::new(Some(restarted(vec![outbox])));
     let start = desk.input(Input::Start).join("\n");

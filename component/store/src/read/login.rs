@@ -13,7 +13,7 @@ use crate::db::{Reader, Row, Value};
 use crate::error::StoreError;
 use crate::seal::{Place, SealingKey};
 use crate::stored::settings::{options_from_json, scope_from_columns, settings_from_json};
-use crate::stored::{account_from_json, recipient_from_columns};
+use crate::stored::{account_from_json, content_from_json, recipient_from_columns};
 
 /// A login, as far as it matters when the gateway starts.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -63,7 +63,7 @@ const SHOWN: &str = "SELECT s.portal, s.data \
 const SETTINGS: &str =
     "SELECT server, room, options, network FROM setting WHERE login = $1 ORDER BY server, room";
 
-const OUTBOX: &str = "SELECT txn, resource, addressed, client_id \
+const OUTBOX: &str = "SELECT txn, kind, server, name, resource, addressed, client_id, payload, content \
      FROM outbox WHERE login = $1 ORDER BY txn";
 
 const WARNED: &str = "SELECT server, words FROM warned WHERE login = $1 ORDER BY server";
@@ -272,11 +272,18 @@ fn portal(row: &Row, key: &SealingKey, login: LoginId) -> Result<PortalRecord, S
 }
 
 fn outbox(row: &Row, login: LoginId) -> Result<OutboxRecord, StoreError> {
+    let unreadable = |reason: String| StoreError::Row {
+        table: "outbox",
+        reason,
+    };
     Ok(OutboxRecord {
         txn: TransactionId(row.int(0)?),
         login,
-        resource: row.text(1)?,
-        addressed: row.text(2)?,
-        client_id: row.maybe_text(3)?,
+        to: recipient_from_columns(&row.text(1)?, row.text(2)?, row.text(3)?).map_err(unreadable)?,
+        resource: row.text(4)?,
+        addressed: row.text(5)?,
+        client_id: row.maybe_text(6)?,
+        payload: row.text(7)?,
+        content: content_from_json(&row.text(8)?).map_err(unreadable)?,
     })
 }

@@ -19,7 +19,7 @@ use crate::db::{Load, Value};
 use crate::error::CommitError;
 use crate::seal::{Place, SealingKey};
 use crate::stored::settings::{options_to_json, scope_to_columns, settings_to_json};
-use crate::stored::{account_to_json, recipient_to_columns};
+use crate::stored::{account_to_json, content_to_json, recipient_to_columns};
 
 /// The longest network id of a message that is taken: an index of PostgreSQL holds no more than 2,700 bytes.
 const MAX_REMOTE_BYTES: usize = 1000;
@@ -317,13 +317,19 @@ fn portal_row(portal: &PortalRecord, key: &SealingKey) -> Result<[Value; 12], Co
     ])
 }
 
-fn outbox_row(record: &OutboxRecord) -> [Value; 5] {
+fn outbox_row(record: &OutboxRecord) -> [Value; 10] {
+    let (kind, server, name) = recipient_to_columns(&record.to);
     [
         record.login.0.into(),
         record.txn.0.into(),
+        kind.into(),
+        server.into(),
+        name.into(),
         (&record.resource).into(),
         (&record.addressed).into(),
         record.client_id.as_ref().into(),
+        (&record.payload).into(),
+        content_to_json(&record.content).into(),
     ]
 }
 

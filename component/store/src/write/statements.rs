@@ -171,14 +171,21 @@ pub(crate) const OUTBOX: Bulk = Bulk {
     columns: &[
         ("login", Int),
         ("txn", Int),
+        ("kind", Text),
+        ("server", Text),
+        ("name", Text),
         ("resource", Text),
         ("addressed", Text),
         ("client_id", Text),
+        ("payload", Text),
+        ("content", Text),
     ],
-    then: "INSERT INTO outbox (login, txn, resource, addressed, client_id) \
-           SELECT login, txn, resource, addressed, client_id FROM r WHERE login IS NOT NULL \
-           ON CONFLICT (login, txn) DO UPDATE SET resource = excluded.resource, addressed = excluded.addressed, \
-           client_id = excluded.client_id",
+    then: "INSERT INTO outbox (login, txn, kind, server, name, resource, addressed, client_id, payload, content) \
+           SELECT login, txn, kind, server, name, resource, addressed, client_id, payload, content \
+           FROM r WHERE login IS NOT NULL \
+           ON CONFLICT (login, txn) DO UPDATE SET kind = excluded.kind, server = excluded.server, \
+           name = excluded.name, resource = excluded.resource, addressed = excluded.addressed, \
+           client_id = excluded.client_id, payload = excluded.payload, content = excluded.content",
 };
 
 pub(crate) const SETTLED: Bulk = Bulk {

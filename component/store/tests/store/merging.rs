@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use viaduct_bridge::{Name, ServerId, TransactionId};
+use viaduct_bridge::{Content, Name, ServerId, TransactionId};
 use viaduct_core::records::{
     JoinedRecord, LoadedLogin, LoginId, LoginRecord, MessageRecord, OutboxRecord, PortalId, Position,
     Preferences, Write,
@@ -10,7 +10,7 @@ use viaduct_core::records::{
 use viaduct_store::Store;
 
 use crate::support::{
-    Db, Dice, GATEWAY, commit, login, message, messages, name, on_both, portal, said, user_with_room,
+    Db, Dice, GATEWAY, commit, login, message, messages, name, on_both, person, portal, said, user_with_room,
     with_remote,
 };
 
@@ -18,9 +18,12 @@ fn outbox(login: i64, txn: i64) -> Write {
     Write::Outbox(Arc::new(OutboxRecord {
         txn: TransactionId(txn),
         login: LoginId(login),
+        to: person("bob"),
         resource: name("phone"),
         addressed: name("bob@irc.example.org"),
         client_id: None,
+        payload: name("<body/>"),
+        content: Content::plain("hi"),
     }))
 }
 

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use viaduct_bridge::{Account, Name, Scope, Secret, ServerId, Settings, Timestamp, Topic, TransactionId};
+use viaduct_bridge::{
+    Account, Content, MessageKind, Name, Scope, Secret, ServerId, Settings, Span, Style, Text, Timestamp,
+    Topic, TransactionId,
+};
 use viaduct_core::options::Options;
 use viaduct_core::records::{
     JoinedRecord, LoadedLogin, LoginId, LoginRecord, OutboxRecord, PortalId, PortalRecord, Position,
@@ -46,9 +49,22 @@ fn outbox(login: i64, txn: i64) -> OutboxRecord {
     OutboxRecord {
         txn: TransactionId(txn),
         login: LoginId(login),
+        to: person("bob"),
         resource: name("phone"),
         addressed: name("bob%irc.libera.chat@irc.example.org"),
         client_id: Some(name("c1")),
+        payload: name("<body>hi</body>"),
+        content: Content {
+            kind: MessageKind::Emote,
+            text: Text {
+                plain: name("waves\nand 'goes'"),
+                spans: vec![Span {
+                    start: 0,
+                    end: 5,
+                    style: Style::Bold,
+                }],
+            },
+        },
     }
 }
 
@@ -195,9 +211,12 @@ on_both! {
                 cursor: Position(1),
             };
             let pending = OutboxRecord {
+                to: person(nasty),
                 resource: text.clone(),
                 addressed: text.clone(),
                 client_id: Some(text.clone()),
+                payload: text.clone(),
+                content: Content::plain(text.clone()),
                 ..outbox(id, id)
             };
             let mut said = with_remote(message(id, 1), nasty);
