@@ -2,6 +2,7 @@
 
 use crate::event::Rank;
 use crate::ids::{Name, PersonId, RoomId, ServerId, TransactionId};
+use crate::relation::{Relation, Target};
 use crate::secret::Secret;
 use crate::text::Content;
 
@@ -50,6 +51,32 @@ pub enum Command {
         content: Content,
         /// The nickname to ask for if there is no connection to the server yet.
         nick: Name,
+        /// The older message that it refers to.
+        relation: Option<Box<Relation<Target>>>,
+    },
+    /// React to a message, and take reactions back. Done whole or not at all, as far as the network permits.
+    React {
+        /// Comes back with the outcome.
+        txn: TransactionId,
+        /// Where the message was said.
+        to: Recipient,
+        /// The message.
+        target: Box<Target>,
+        /// The reactions that are new.
+        add: Vec<Name>,
+        /// The reactions that are taken back.
+        remove: Vec<Name>,
+    },
+    /// Take back a message: the user's own, or (as a moderator) somebody else's.
+    Retract {
+        /// Comes back with the outcome.
+        txn: TransactionId,
+        /// Where the message was said.
+        to: Recipient,
+        /// The message.
+        target: Box<Target>,
+        /// Why.
+        reason: Option<Name>,
     },
     /// Change the subject of a room.
     SetTopic {
@@ -139,6 +166,8 @@ impl Command {
     pub fn txn(&self) -> Option<TransactionId> {
         match self {
             Self::Send { txn, .. }
+            | Self::React { txn, .. }
+            | Self::Retract { txn, .. }
             | Self::SetTopic { txn, .. }
             | Self::SetNick { txn, .. }
             | Self::SetRank { txn, .. }

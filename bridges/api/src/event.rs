@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::ids::{MessageId, Name, PersonId, RoomId, ServerId, Timestamp, TransactionId};
+use crate::relation::{Reaction, Relation, Relations, Retraction};
 use crate::text::Content;
 
 /// Something that happened on the network, as one login sees it. Events come in the network's own order.
@@ -67,6 +68,9 @@ pub enum ServerEvent {
     },
     /// The user left the server, as asked.
     Closed,
+    /// What messages can be referred to with here, where servers differ: told once the user is logged in, and whenever
+    /// it changes.
+    Relations(Relations),
     /// The server says something to the user (a notice, an answer that belongs to nothing else).
     Notice {
         /// What it says.
@@ -135,6 +139,10 @@ pub enum RoomEvent {
     TopicChanged(Topic),
     /// Somebody said something.
     Message(Message),
+    /// Somebody (not this session) reacted to a message.
+    Reaction(Reaction),
+    /// A message was taken back, not by this session.
+    Retraction(Retraction),
 }
 
 /// What happened with a person.
@@ -142,6 +150,10 @@ pub enum RoomEvent {
 pub enum PersonEvent {
     /// They said something to the user alone, or (as an echo) the user to them.
     Message(Message),
+    /// They (or the user, elsewhere) reacted to a message.
+    Reaction(Reaction),
+    /// They (or the user, elsewhere) took back a message.
+    Retraction(Retraction),
     /// They have a new name, everywhere at once.
     Renamed {
         /// The folded new name.
@@ -295,6 +307,8 @@ pub struct Message {
     pub at: Timestamp,
     /// What was said.
     pub content: Content,
+    /// The older message that it refers to.
+    pub relation: Option<Relation<MessageId>>,
 }
 
 /// How a command ended.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use unicode_normalization::UnicodeNormalization as _;
 use viaduct_bridge::outgoing::OutgoingPolicy;
 use viaduct_bridge::{
-    Account, Address, BadAddress, Bridge, Capabilities, Form, Level, LoginFlow, Name, Notebook, ServerId,
-    Session, SessionContext,
+    Account, Address, BadAddress, Bridge, Capabilities, Form, Level, LoginFlow, Name, Notebook, Relations,
+    ServerId, Session, SessionContext,
 };
 
 use crate::address::{Addresses, server_name};
@@ -31,9 +31,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     create_rooms: Level::Full,
     room_passwords: Level::Full,
     away: Level::Full,
-    corrections: Level::Rejected,
-    reactions: Level::Rejected,
-    retractions: Level::Rejected,
+    relations: Relations::NONE,
     resubmit: false,
     guests: true,
     max_message_bytes: MAX_MESSAGE_BYTES,

@@ -176,7 +176,7 @@ impl View {
                 self.rooms.retain(|room, _| room.server != *server);
                 self.servers.remove(server);
             }
-            ServerEvent::Notice { .. } | ServerEvent::Invited { .. } => {}
+            ServerEvent::Notice { .. } | ServerEvent::Invited { .. } | ServerEvent::Relations(_) => {}
         }
         Ok(())
     }
@@ -270,7 +270,10 @@ impl View {
                     .count();
                 ensure!(left > 0, "{} is gone, but was nowhere", id.person);
             }
-            PersonEvent::Message(_) | PersonEvent::Away { .. } => {}
+            PersonEvent::Message(_)
+            | PersonEvent::Reaction(_)
+            | PersonEvent::Retraction(_)
+            | PersonEvent::Away { .. } => {}
         }
         Ok(())
     }

@@ -101,6 +101,7 @@ impl<'a> User<'a> {
             to,
             content,
             nick,
+            relation: None,
         }
     }
 

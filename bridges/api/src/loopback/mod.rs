@@ -16,7 +16,8 @@
 //!
 //! The network, which elsewhere somebody else has written:
 //!
-//! - `world.rs`, `server.rs`: what there is, and who is told of what; `rooms.rs`, `talk.rs`: the rules.
+//! - `world.rs`, `server.rs`: what there is, and who is told of what; `rooms.rs`, `talk.rs`, `relations.rs`: the
+//!   rules.
 //!
 //! The handles for tests: [`LoopbackNetwork`], [`LoopbackServer`] (with the faults, in `faults.rs`),
 //! [`LoopbackPerson`]; and, where there is no runtime, [`Driver`] and [`Collected`].
@@ -73,6 +74,7 @@ mod login;
 mod network;
 mod outbox;
 mod person;
+mod relations;
 mod rooms;
 mod server;
 mod settings;

@@ -64,6 +64,7 @@ impl Scene {
             to: Recipient::Room(self.network.room("#tea")),
             content: Content::plain(text),
             nick: "alice".into(),
+            relation: None,
         }]);
     }
 

@@ -88,6 +88,7 @@ impl Client {
                 .filter(|at| at.0 <= now.clock.0.saturating_add(MOST_AHEAD))
                 .unwrap_or(now.clock),
             content,
+            relation: None,
         };
         let mut folded = std::mem::take(&mut self.folded);
         self.isupport.casemapping.fold_into(target, &mut folded);

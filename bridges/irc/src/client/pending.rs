@@ -222,6 +222,7 @@ impl Pending {
                 Some(altered) => altered,
                 None => std::mem::replace(&mut **content, empty()),
             },
+            relation: None,
         };
         Some(match to.clone() {
             Recipient::Room(room) => RemoteEvent::Room {

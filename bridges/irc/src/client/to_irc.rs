@@ -34,6 +34,18 @@ impl Client {
             Command::Leave { room, reason } => self.leave(room, reason.as_deref()),
             Command::SetAway { text } => self.set_away(text.as_deref()),
             Command::Send { txn, to, content, .. } => self.say(txn, to, content),
+            Command::React { txn, .. } => self.fail(
+                txn,
+                Failure::Unsupported {
+                    feature: "a reaction",
+                },
+            ),
+            Command::Retract { txn, .. } => self.fail(
+                txn,
+                Failure::Unsupported {
+                    feature: "taking a message back",
+                },
+            ),
             Command::SetTopic { txn, room, text } => {
                 let line = Line::command("TOPIC").arg(&room.room).trailing(&text);
                 let target = self.fold(&room.room);

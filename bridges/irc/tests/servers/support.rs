@@ -214,6 +214,7 @@ impl User {
             to,
             content,
             nick,
+            relation: None,
         });
         txn
     }

@@ -144,10 +144,10 @@ impl Login {
                 format!("{what} cannot be carried to this network."),
             ))
         };
-        if has("reactions", ns::REACTIONS) && capabilities.reactions == Level::Rejected {
+        if has("reactions", ns::REACTIONS) && capabilities.relations.reactions == Level::Rejected {
             return refused("Reactions");
         }
-        if has("retract", ns::RETRACT) && capabilities.retractions == Level::Rejected {
+        if has("retract", ns::RETRACT) && capabilities.relations.retractions == Level::Rejected {
             return refused("Retractions");
         }
         None
@@ -187,6 +187,7 @@ impl Login {
                 to,
                 content,
                 nick,
+                relation: None,
             },
             out,
         );

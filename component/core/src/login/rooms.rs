@@ -60,6 +60,8 @@ impl Login {
                 Some(txn) if self.pending.contains_key(&txn) => self.echoed(txn, &message, out),
                 _ => room.said(ctx, &message, out),
             },
+            // No bridge that runs in the gateway tells of these yet.
+            RoomEvent::Reaction(_) | RoomEvent::Retraction(_) => {}
         }
     }
 
@@ -75,6 +77,7 @@ impl Login {
                 Some(txn) if self.pending.contains_key(&txn) => self.echoed(txn, &message, out),
                 _ => self.chat_said(now, person, &message, out),
             },
+            PersonEvent::Reaction(_) | PersonEvent::Retraction(_) => {}
             PersonEvent::Renamed { to, nick } => self.renamed(person, &to, &nick, out),
             PersonEvent::Gone { reason } => {
                 for room in self

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use viaduct_bridge::{Command, Failure, Name, RoomId, ServerEvent, ServerId};
+use viaduct_bridge::{Command, Failure, Name, Relations, RoomId, ServerEvent, ServerId};
 
 use super::Login;
 use crate::effect::{Effect, Effects, Timer};
@@ -22,6 +22,8 @@ pub(crate) struct Server {
     told_lost: bool,
     /// Whether somebody was spoken with directly over this connection.
     pub spoke: bool,
+    /// What messages can be referred to with on it, where it has told.
+    pub relations: Option<Relations>,
 }
 
 /// The state of a connection.
@@ -103,6 +105,7 @@ impl Login {
             ServerEvent::Closed => {
                 self.servers.remove(id);
             }
+            ServerEvent::Relations(relations) => self.server(id).relations = Some(relations),
             ServerEvent::Notice { text } => self.server_says(id, &text, out),
             ServerEvent::Invited { room, by } => self.invited(&room, &by, out),
         }

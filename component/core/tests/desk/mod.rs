@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use viaduct_bridge::{
     Account, Address, Answers, BadAddress, BoxFuture, Bridge, Capabilities, Failure, Form, Level, LoginFlow,
-    Member, Name, PersonId, Rank, RemoteEvent, RoomEvent, RoomFlags, RoomId, ServerId, Session,
+    Member, Name, PersonId, Rank, Relations, RemoteEvent, RoomEvent, RoomFlags, RoomId, ServerId, Session,
     SessionContext, Step, Timestamp,
 };
 use viaduct_core::access::Access;
@@ -118,9 +118,7 @@ fn capabilities() -> Capabilities {
         create_rooms: Level::Full,
         room_passwords: Level::Full,
         away: Level::Full,
-        corrections: Level::Rejected,
-        reactions: Level::Rejected,
-        retractions: Level::Rejected,
+        relations: Relations::NONE,
         resubmit: false,
         guests: true,
         max_message_bytes: 1000,
@@ -219,6 +217,7 @@ impl Desk {
             nick: who.into(),
             at: NOW,
             content: viaduct_bridge::Content::plain(body),
+            relation: None,
         }))
     }
 }

@@ -9,6 +9,7 @@ mod limits;
 mod login;
 mod moderation;
 mod nicks;
+mod relations;
 mod rooms;
 mod talk;
 mod topics;
@@ -109,8 +110,12 @@ cases! {
         room_passwords
         away
         guests
-        resubmit
-        what_has_no_command;
+        resubmit;
+    relations: replies
+        corrections
+        reactions
+        retractions
+        moderation;
     limits: the_longest_message
         the_longest_nickname;
 }

@@ -1,8 +1,8 @@
 //! Events in one line each, for transcripts.
 
 use viaduct_bridge::{
-    Departure, Failure, Member, Message, MessageKind, Outcome, PersonEvent, Rank, RemoteEvent, RoomEvent,
-    RoomFlags, ServerEvent, Topic,
+    Departure, Failure, Member, Message, MessageKind, Outcome, PersonEvent, Rank, Reaction, Relation,
+    RemoteEvent, Retraction, RoomEvent, RoomFlags, ServerEvent, Topic,
 };
 
 pub(super) fn show(event: &RemoteEvent) -> String {
@@ -65,17 +65,40 @@ fn room_event(event: &RoomEvent) -> String {
         RoomEvent::FlagsChanged(flags) => format!("is{}", show_flags(*flags)),
         RoomEvent::TopicChanged(topic) => format!("topic {}", show_topic(topic)),
         RoomEvent::Message(message) => said(message),
+        RoomEvent::Reaction(reaction) => reacted(reaction),
+        RoomEvent::Retraction(retraction) => retracted(retraction),
     }
 }
 
 fn person_event(event: &PersonEvent) -> String {
     match event {
         PersonEvent::Message(message) => said(message),
+        PersonEvent::Reaction(reaction) => reacted(reaction),
+        PersonEvent::Retraction(retraction) => retracted(retraction),
         PersonEvent::Renamed { to, nick } => format!("is now {to} ({nick})"),
         PersonEvent::Gone { reason } => format!("gone: {}", reason.as_deref().unwrap_or("")),
         PersonEvent::Away { text: Some(text) } => format!("away: {text}"),
         PersonEvent::Away { text: None } => "back".to_owned(),
     }
+}
+
+fn reacted(reaction: &Reaction) -> String {
+    let mut out = format!("{} reacts to {}", reaction.nick, reaction.of.0);
+    for text in &reaction.add {
+        out += &format!(" +{text}");
+    }
+    for text in &reaction.remove {
+        out += &format!(" -{text}");
+    }
+    out
+}
+
+fn retracted(retraction: &Retraction) -> String {
+    let mut out = format!("{} takes back {}", retraction.nick, retraction.of.0);
+    if let Some(reason) = &retraction.reason {
+        out += &format!(": {reason}");
+    }
+    out
 }
 
 fn said(message: &Message) -> String {
@@ -100,6 +123,11 @@ fn said(message: &Message) -> String {
     }
     for id in &message.ids {
         out += &format!(" id={}", id.0);
+    }
+    match &message.relation {
+        Some(Relation::Reply(to)) => out += &format!(" to={}", to.0),
+        Some(Relation::Correction(of)) => out += &format!(" instead-of={}", of.0),
+        None => {}
     }
     if message.at.0 % 1_000_000_000_000 != 0 {
         out += &format!(" at={}", message.at.0 / 1_000_000);

@@ -67,6 +67,7 @@ pub(super) fn command(text: &str) -> Command {
                 text: Text::plain(all),
             },
             nick,
+            relation: None,
         },
         "topic" => Command::SetTopic {
             txn,
