@@ -15,6 +15,7 @@ pub mod ns;
 pub mod payload;
 pub mod portal;
 pub mod records;
+pub mod refer;
 pub mod render;
 pub mod rsm;
 pub mod service;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::refer::{AliasRecord, ReactionsRecord};
 use viaduct_bridge::{Account, Content, MessageId, Name, Recipient, Secret, Timestamp, Topic, TransactionId};
 
 /// Names a login for ever.
@@ -80,6 +81,12 @@ pub enum Write {
         /// Which.
         txn: TransactionId,
     },
+    /// A network id of a message, beside the one in its row.
+    Alias(Box<AliasRecord>),
+    /// Somebody's reactions to a message are these now.
+    Reactions(Box<ReactionsRecord>),
+    /// A message was taken back: the row in this place holds this from now on, and what it held is erased.
+    Retracted(Box<MessageRecord>),
     /// Messages up to here need not be kept (a direct chat's archive is the user's server's).
     Prune {
         /// The portal.

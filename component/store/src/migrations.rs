@@ -12,11 +12,18 @@ use crate::db::Conn;
 use crate::error::{StoreError, in_words};
 
 /// Version, what it does, and the text.
-const ALL: &[(i64, &str, &str)] = &[(
-    20_261_120_160_000,
-    "create tables",
-    include_str!("../../../migrations/20261120160000_create_tables.sql"),
-)];
+const ALL: &[(i64, &str, &str)] = &[
+    (
+        20_261_120_160_000,
+        "create tables",
+        include_str!("../../../migrations/20261120160000_create_tables.sql"),
+    ),
+    (
+        20_261_120_200_000,
+        "create relations",
+        include_str!("../../../migrations/20261120200000_create_relations.sql"),
+    ),
+];
 
 /// Brings the tables up to date.
 pub(crate) async fn run(conn: &mut Conn, database: &str) -> Result<(), StoreError> {

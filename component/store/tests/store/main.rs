@@ -7,5 +7,6 @@ mod locking;
 mod merging;
 mod proxy;
 mod records;
+mod relations;
 mod sealing;
 mod support;
