@@ -5,6 +5,7 @@ use std::time::Duration;
 use viaduct_bridge::{Account, Answers, Command, Name, RemoteEvent, Step};
 
 use crate::records::{ArchiveQuery, PortalId, Position, Write};
+use crate::refer::Found;
 use crate::stanza::Incoming;
 use crate::xml::Stanza;
 
@@ -23,6 +24,8 @@ pub enum Input {
     LinkDown,
     /// The user's server has processed everything up to these marks.
     Confirmed(Vec<Mark>),
+    /// One of the above that refers to an older message, with that message.
+    Related(Box<Related>),
     /// A timer has run out.
     Timer(Timer),
     /// A login flow has come to its next step.
@@ -34,6 +37,15 @@ pub enum Input {
     },
     /// The gateway is about to stop; clients stay joined and go on after the restart.
     Stopping,
+}
+
+/// Something that refers to an older message, and what was found.
+#[derive(Debug)]
+pub struct Related {
+    /// The message. `None` if there is none that this user may know.
+    pub found: Option<Found>,
+    /// What refers to it.
+    pub input: Input,
 }
 
 /// Something to be done. Effects are done in their order; those after a [`Effect::Write`] wait for its commit.

@@ -1,5 +1,6 @@
 //! What happens when a link is lost and comes back, on either side, and after a restart of the gateway.
 
+#[expect(dead_code, reason = "each file of tests uses a part of the desk")]
 mod desk;
 
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use viaduct_bridge::{Address, Message, Name, PersonId, Recipient, ServerId, Timestamp};
+use viaduct_bridge::{Address, Message, MessageId, Name, PersonId, Recipient, ServerId, Timestamp};
 
 use super::Login;
 use crate::context::Context;
@@ -110,6 +110,18 @@ impl Chat {
     }
 }
 
+/// Something that came from a person.
+pub(super) struct Heard<'a> {
+    /// Who, for display.
+    pub(super) nick: &'a Name,
+    /// When.
+    pub(super) at: Timestamp,
+    /// What is shown of it.
+    pub(super) payload: String,
+    /// The network's ids of it.
+    pub(super) ids: &'a [MessageId],
+}
+
 impl Login {
     fn chat(&mut self, person: &PersonId) -> &mut Chat {
         let ctx = &self.ctx;
@@ -161,11 +173,11 @@ impl Login {
         if let Some(problem) = self.shut_out() {
             return out.send_opt(stanza.error(&problem));
         }
+        if self.act_on(&Recipient::Person(person.clone()), stanza, out) {
+            return;
+        }
         let Some(body) = stanza.text_of("body").filter(|body| !body.is_empty()) else {
             // What is left is nothing that the network has: typing, receipts, markers.
-            if let Some(problem) = self.unsupported(stanza) {
-                out.send_opt(stanza.error(&problem));
-            }
             return;
         };
         self.address_chat(person, None);
@@ -189,8 +201,29 @@ impl Login {
         message: &Message,
         out: &mut Effects,
     ) {
+        let mut payload = payload::from_network(&message.content);
+        if let (Some(relation), Some(found)) = (&message.relation, self.found.take()) {
+            payload += &self.chat_relation(person, relation, &found);
+        }
+        let heard = Heard {
+            nick: &message.nick,
+            at: message.at,
+            payload,
+            ids: &message.ids,
+        };
+        self.chat_heard(now, person, &heard, out);
+    }
+
+    /// Gives something that came from a person its place, and shows it.
+    pub(super) fn chat_heard(
+        &mut self,
+        now: Timestamp,
+        person: &PersonId,
+        heard: &Heard<'_>,
+        out: &mut Effects,
+    ) {
         self.ensure_recorded(out);
-        let (login, bare, attached) = (self.id, self.bare.clone(), self.attached);
+        let (bare, attached) = (self.bare.clone(), self.attached);
         self.server(&person.server).spoke = true;
         let via = self.chats.get(person).and_then(|chat| chat.via.clone());
         let room = via.and_then(|via| {
@@ -202,11 +235,67 @@ impl Login {
             let nick = room
                 .occupants
                 .get(&person.person)
-                .map_or(&message.nick, |occupant| &occupant.nick);
+                .map_or(heard.nick, |occupant| &occupant.nick);
             let to: Vec<Name> = room.joined.iter().map(|joined| joined.jid.clone()).collect();
             (room.occupant_jid(nick), to)
         });
-        let ctx = self.ctx.clone();
+        let chat = self.recorded_chat(person, out);
+        chat.last = chat.last.next();
+        chat.last_at = chat.last_at.max(heard.at);
+        let record = MessageRecord {
+            portal: chat.id,
+            position: chat.last,
+            at: chat.last_at,
+            said: Arc::new(Said {
+                nick: chat.local.clone(),
+                occupant: "".into(),
+                payload: heard.payload.as_str().into(),
+            }),
+            remote: heard.ids.first().cloned(),
+            client_id: None,
+        };
+        let (live, jid) = (chat.live, chat.jid.clone());
+        out.write(Write::Message(Box::new(record.clone())));
+        let known = crate::records::archive_id(&record);
+        self.note_ids(
+            (person, record.portal),
+            &known,
+            (heard.ids, record.at),
+            false,
+            out,
+        );
+        if !attached || !live {
+            return;
+        }
+        let mark = Mark::Cursor {
+            portal: record.portal,
+            resource: "".into(),
+            position: record.position,
+        };
+        match from_occupant {
+            Some((from, resources)) => {
+                for to in resources {
+                    let mut xml = Xml::stanza("message", &from, &to);
+                    xml.attr("type", "chat").attr("id", &known);
+                    xml.raw(&record.said.payload).empty("x", ns::MUC_USER);
+                    out.send_marked(xml.finish(), mark.clone());
+                }
+            }
+            None => {
+                let late = now.0.saturating_sub(record.at.0) > LATE_MICROS;
+                let when = if late {
+                    render::When::Delayed
+                } else {
+                    render::When::Live
+                };
+                out.send_marked(render::chat(&record, &jid, &bare, when), mark);
+            }
+        }
+    }
+
+    /// The chat with a person, which is on record from now on.
+    pub(super) fn recorded_chat(&mut self, person: &PersonId, out: &mut Effects) -> &mut Chat {
+        let (login, ctx) = (self.id, self.ctx.clone());
         let chat = self
             .chats
             .entry(person.clone())
@@ -229,49 +318,7 @@ impl Login {
                 cursor,
             })));
         }
-        chat.last = chat.last.next();
-        chat.last_at = chat.last_at.max(message.at);
-        let record = MessageRecord {
-            portal: chat.id,
-            position: chat.last,
-            at: chat.last_at,
-            said: Arc::new(Said {
-                nick: chat.local.clone(),
-                occupant: "".into(),
-                payload: payload::from_network(&message.content).into(),
-            }),
-            remote: message.ids.first().cloned(),
-            client_id: None,
-        };
-        out.write(Write::Message(Box::new(record.clone())));
-        if !attached || !chat.live {
-            return;
-        }
-        let mark = Mark::Cursor {
-            portal: chat.id,
-            resource: "".into(),
-            position: chat.last,
-        };
-        match from_occupant {
-            Some((from, resources)) => {
-                for to in resources {
-                    let mut xml = Xml::stanza("message", &from, &to);
-                    xml.attr("type", "chat")
-                        .attr("id", &crate::records::archive_id(&record));
-                    xml.raw(&record.said.payload).empty("x", ns::MUC_USER);
-                    out.send_marked(xml.finish(), mark.clone());
-                }
-            }
-            None => {
-                let late = now.0.saturating_sub(record.at.0) > LATE_MICROS;
-                let when = if late {
-                    render::When::Delayed
-                } else {
-                    render::When::Live
-                };
-                out.send_marked(render::chat(&record, &chat.jid, &bare, when), mark);
-            }
-        }
+        chat
     }
 
     /// Presence of the user for one person.

@@ -3,11 +3,14 @@
 //! *One input, then all its effects in order, then the next input.* [`Login::handle`] is the only way in.
 
 mod archive;
+mod chat_relations;
 mod chats;
 mod gateway_presence;
 mod messages;
 mod outcomes;
+mod refers;
 mod register;
+mod relations;
 mod room_iq;
 mod room_presence;
 mod rooms;
@@ -29,12 +32,14 @@ use crate::context::Context;
 use crate::effect::{Effect, Effects, Input, Mark, Timer};
 use crate::portal::Room;
 use crate::records::{LoadedLogin, LoginId, LoginRecord, OutboxRecord, Preferences, Write};
+use crate::refer::Found;
 use chats::Chat;
 use gateway_presence::{Entry, Online};
 use outcomes::Pending;
 use register::Registrations;
 use servers::Server;
 
+pub use refers::Referring;
 pub(crate) use register::{Asker, shown as shown_form};
 pub(crate) use servers::Link;
 
@@ -67,6 +72,8 @@ pub struct Login {
     pub(crate) desk: CommandDesk,
     /// Whether the user's clients told the network that the user is away.
     away: Option<Name>,
+    /// The older message that the present input refers to.
+    found: Option<Found>,
 }
 
 impl Login {
@@ -96,6 +103,7 @@ impl Login {
             registrations: Registrations::default(),
             desk: CommandDesk::default(),
             away: None,
+            found: None,
         };
         if let Some(loaded) = loaded {
             login.restore(loaded);
@@ -154,6 +162,11 @@ impl Login {
             Input::LinkUp => self.link_up(now, out),
             Input::LinkDown => self.link_down(),
             Input::Confirmed(marks) => self.confirmed(marks, out),
+            Input::Related(related) => {
+                self.found = related.found;
+                self.handle(now, related.input, out);
+                self.found = None;
+            }
             Input::Timer(timer) => self.timer(now, timer, out),
             Input::LoginStep { flow, step } => self.login_step(now, flow, step, out),
             Input::Stopping => {

@@ -349,7 +349,10 @@ impl Login {
                     &problem,
                 ));
             }
-            Pending::Nick { request, .. } | Pending::Stanza(request) | Pending::Part { request, .. } => {
+            Pending::Nick { request, .. }
+            | Pending::Moderation { request, .. }
+            | Pending::Stanza(request)
+            | Pending::Part { request, .. } => {
                 out.send(Request::refuse(request, &problem));
             }
         }

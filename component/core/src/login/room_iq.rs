@@ -9,7 +9,7 @@ use crate::names;
 use crate::ns;
 use crate::portal::Room;
 use crate::portal::join::MOST_HISTORY;
-use crate::service::{DiscoInfo, person_info};
+use crate::service::{DiscoInfo, person_info, relation_features};
 use crate::stanza::{Condition, Incoming, Problem};
 
 impl Login {
@@ -33,6 +33,7 @@ impl Login {
                 out.send_opt(stanza.error(&Problem::new(Condition::ServiceUnavailable)));
             }
             (_, "query" | "metadata", ns::MAM) => self.archive_iq(id, stanza, out),
+            (_, "moderate", ns::MODERATE) => self.moderate_iq(id, stanza, out),
             (_, "query", ns::MUC_ADMIN) => self.admin_iq(id, stanza, out),
             (_, "query", ns::MUC_OWNER) => {
                 let owner = self
@@ -61,7 +62,7 @@ impl Login {
         let room = self.rooms.get(id);
         let flags = room.map(|room| room.flags).unwrap_or_default();
         let pick = |on: bool, yes: &'static str, no: &'static str| if on { yes } else { no };
-        let features = vec![
+        let mut features = vec![
             ns::MUC,
             ns::DISCO_INFO,
             ns::DISCO_ITEMS,
@@ -79,6 +80,10 @@ impl Login {
             "muc_nonanonymous",
             pick(flags.password, "muc_passwordprotected", "muc_unsecured"),
         ];
+        features.extend(relation_features(self.relations(&id.server)));
+        if self.relations(&id.server).moderation >= Level::Partial {
+            features.push(ns::MODERATE);
+        }
         let topic = room
             .and_then(|room| room.topic.as_ref())
             .map_or("", |topic| &topic.text);
@@ -182,6 +187,7 @@ impl Login {
             return out.send_opt(stanza.error(&Problem::because(Condition::ItemNotFound, text)));
         };
         let name = occupant.nick.to_string();
-        self.disco_or(now, stanza, || person_info(&name), out);
+        let able = self.relations(&id.server);
+        self.disco_or(now, stanza, || person_info(&name, able), out);
     }
 }

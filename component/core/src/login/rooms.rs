@@ -58,10 +58,12 @@ impl Login {
             RoomEvent::TopicChanged(topic) => room.topic_changed(ctx, topic, out),
             RoomEvent::Message(message) => match message.txn {
                 Some(txn) if self.pending.contains_key(&txn) => self.echoed(txn, &message, out),
-                _ => room.said(ctx, &message, out),
+                _ => room.said(ctx, &message, self.found.as_ref(), out),
             },
-            // No bridge that runs in the gateway tells of these yet.
-            RoomEvent::Reaction(_) | RoomEvent::Retraction(_) => {}
+            RoomEvent::Reaction(reaction) => room.reacted(ctx, &reaction, self.found.as_ref(), out),
+            RoomEvent::Retraction(retraction) => {
+                room.retracted(ctx, &retraction, self.found.as_ref(), out);
+            }
         }
     }
 
@@ -77,7 +79,8 @@ impl Login {
                 Some(txn) if self.pending.contains_key(&txn) => self.echoed(txn, &message, out),
                 _ => self.chat_said(now, person, &message, out),
             },
-            PersonEvent::Reaction(_) | PersonEvent::Retraction(_) => {}
+            PersonEvent::Reaction(reaction) => self.chat_reacted(now, person, &reaction, out),
+            PersonEvent::Retraction(retraction) => self.chat_retracted(now, person, &retraction, out),
             PersonEvent::Renamed { to, nick } => self.renamed(person, &to, &nick, out),
             PersonEvent::Gone { reason } => {
                 for room in self

@@ -22,7 +22,7 @@ impl Login {
             Ok(Address::Person(person)) => match stanza.kind {
                 Kind::Presence => self.person_presence(&person, stanza, out),
                 Kind::Message => self.person_message(&person, stanza, out),
-                Kind::Iq => self.person_iq(now, stanza, out),
+                Kind::Iq => self.person_iq(now, &person, stanza, out),
             },
             Ok(Address::Server(server)) => match stanza.kind {
                 Kind::Presence => {}

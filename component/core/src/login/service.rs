@@ -1,6 +1,6 @@
 //! Requests to the gateway itself, to servers and to people. Everything ends in one answer.
 
-use viaduct_bridge::{ServerId, Timestamp};
+use viaduct_bridge::{PersonId, ServerId, Timestamp};
 
 use super::Login;
 use crate::effect::Effects;
@@ -167,9 +167,16 @@ impl Login {
         Ok(xml.finish())
     }
 
-    pub(super) fn person_iq(&mut self, now: Timestamp, stanza: &Incoming, out: &mut Effects) {
+    pub(super) fn person_iq(
+        &mut self,
+        now: Timestamp,
+        person: &PersonId,
+        stanza: &Incoming,
+        out: &mut Effects,
+    ) {
+        let able = self.relations(&person.server);
         let name = stanza.to.node().map_or("", |node| node.as_str()).to_owned();
-        self.disco_or(now, stanza, || person_info(&name), out);
+        self.disco_or(now, stanza, || person_info(&name, able), out);
     }
 
     pub(super) fn server_iq(

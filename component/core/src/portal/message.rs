@@ -8,7 +8,8 @@ use super::Room;
 use crate::context::Context;
 use crate::effect::Effects;
 use crate::payload;
-use crate::records::{MessageRecord, Said, Write};
+use crate::records::{MessageRecord, Said, Write, archive_id};
+use crate::refer::{AliasRecord, Found};
 use crate::render;
 
 /// A message that is to get its place.
@@ -22,52 +23,85 @@ pub struct Placing {
     pub nick: Name,
     /// The payload.
     pub payload: Name,
-    /// The network's id.
-    pub remote: Option<MessageId>,
+    /// The network's ids: several where it was carried in parts.
+    pub ids: Vec<MessageId>,
     /// The `id` that the user's client gave it.
     pub client_id: Option<Name>,
 }
 
 impl Room {
     /// Gives a message its place, and reflects it to everybody who is there.
-    pub fn place(&mut self, ctx: &Context, placing: Placing, out: &mut Effects) {
+    pub fn place(&mut self, ctx: &Context, placing: Placing, out: &mut Effects) -> MessageRecord {
         let occupant = self.occupants.get(&placing.sender);
-        let occupant_id = self.occupant_id(ctx, &placing.sender, occupant);
+        let said = Said {
+            occupant: self.occupant_id(ctx, &placing.sender, occupant),
+            nick: placing.nick,
+            payload: placing.payload,
+        };
+        self.place_said(placing.at, said, (placing.ids, placing.client_id), out)
+    }
+
+    /// As [`Room::place`], with everything that is shown given.
+    pub(super) fn place_said(
+        &mut self,
+        at: Timestamp,
+        said: Said,
+        (ids, client_id): (Vec<MessageId>, Option<Name>),
+        out: &mut Effects,
+    ) -> MessageRecord {
         self.last = self.last.next();
-        self.last_at = self.last_at.max(placing.at);
+        self.last_at = self.last_at.max(at);
+        let mut ids = ids.into_iter();
         let record = MessageRecord {
             portal: self.id,
             position: self.last,
             at: self.last_at,
-            said: Arc::new(Said {
-                nick: placing.nick,
-                occupant: occupant_id,
-                payload: placing.payload,
-            }),
-            remote: placing.remote,
-            client_id: placing.client_id,
+            said: Arc::new(said),
+            remote: ids.next(),
+            client_id,
         };
         out.write(Write::Message(Box::new(record.clone())));
+        for (part, remote) in (1..).zip(ids) {
+            out.write(Write::Alias(Box::new(AliasRecord {
+                portal: self.id,
+                remote,
+                known: archive_id(&record),
+                part,
+                at: record.at,
+                mine: false,
+            })));
+        }
         if self.shown.is_some() {
-            return;
+            return record;
         }
         for joined in self.joined.iter().filter(|joined| joined.live) {
             let stanza = render::groupchat(&record, &self.jid, &joined.jid, render::When::Live);
             out.send_marked(stanza, self.mark(&joined.resource, self.last));
         }
+        record
     }
 
     /// Somebody on the network said something.
-    pub fn said(&mut self, ctx: &Context, message: &viaduct_bridge::Message, out: &mut Effects) {
+    pub fn said(
+        &mut self,
+        ctx: &Context,
+        message: &viaduct_bridge::Message,
+        found: Option<&Found>,
+        out: &mut Effects,
+    ) {
         if !self.recorded {
             return;
+        }
+        let mut payload = payload::from_network(&message.content);
+        if message.relation.is_some() {
+            payload += &self.relation_payload(ctx, message, found);
         }
         let placing = Placing {
             at: message.at,
             sender: message.sender.clone(),
             nick: message.nick.clone(),
-            payload: payload::from_network(&message.content).into(),
-            remote: message.ids.first().cloned(),
+            payload: payload.into(),
+            ids: message.ids.clone(),
             client_id: None,
         };
         self.place(ctx, placing, out);

@@ -1,7 +1,7 @@
 //! A room as one user sees it (XEP-0045), split by concern.
 //!
 //! [`Room`] is the state; what can happen to it is in the modules: somebody wants in ([`join`]), the network tells
-//! who is there ([`members`]), something is said ([`message`]), the subject ([`subject`]), nicknames ([`nick`]),
+//! who is there ([`members`]), something is said ([`message`]) and refers to what was said ([`relations`]), the subject ([`subject`]), nicknames ([`nick`]),
 //! moderation ([`moderation`]), leaving ([`leave`]), and coming back after a link was lost ([`resync`]). What a room
 //! sends is written in [`presence`].
 
@@ -13,6 +13,7 @@ pub mod moderation;
 pub mod nick;
 pub mod occupants;
 pub mod presence;
+pub mod relations;
 pub mod resync;
 pub mod subject;
 

@@ -9,9 +9,10 @@ use viaduct_bridge::{
 };
 use viaduct_core::access::Access;
 use viaduct_core::context::{Context, Entropy, IdSource};
-use viaduct_core::effect::{Effect, Effects, Input, Mark};
-use viaduct_core::login::Login;
+use viaduct_core::effect::{Effect, Effects, Input, Mark, Related};
+use viaduct_core::login::{Login, Referring};
 use viaduct_core::records::LoadedLogin;
+use viaduct_core::refer::{Found, Lookup};
 use viaduct_core::stanza::Incoming;
 
 pub(crate) const ROOM: &str = "#room%srv@gw.example";
@@ -135,10 +136,18 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn new(loaded: Option<LoadedLogin>) -> Self {
+        Self::able(Relations::NONE, loaded)
+    }
+
+    /// The network can do this with older messages.
+    pub(crate) fn able(relations: Relations, loaded: Option<LoadedLogin>) -> Self {
         let jid = |text: &str| jid::BareJid::new(text).expect("a JID in the test");
         let ctx = Context {
             domain: "gw.example".into(),
-            bridge: Arc::new(TestBridge(capabilities())),
+            bridge: Arc::new(TestBridge(Capabilities {
+                relations,
+                ..capabilities()
+            })),
             access: Access::new(vec![jid("example")], vec![]),
             registration_required: false,
             ids: IdSource::new(100, Timestamp(0)),
@@ -186,6 +195,37 @@ impl Desk {
             .expect("well-formed XML");
         let incoming = Incoming::parse(element).expect("a usable stanza");
         self.input(Input::Stanza(Box::new(incoming)))
+    }
+
+    /// A stanza that refers to an older message: what is looked up for it, and its effects when that is found.
+    pub(crate) fn refers(&mut self, xml: &str, found: Option<Found>) -> (Option<Lookup>, Vec<String>) {
+        let element = xml
+            .replacen(' ', " xmlns='jabber:component:accept' ", 1)
+            .parse()
+            .expect("well-formed XML");
+        let incoming = Incoming::parse(element).expect("a usable stanza");
+        let lookup = self.login.refers(Referring::Stanza(&incoming));
+        let input = Input::Stanza(Box::new(incoming));
+        let found = found.filter(|_| lookup.is_some());
+        (
+            lookup,
+            self.input(Input::Related(Box::new(Related { found, input }))),
+        )
+    }
+
+    /// The same for something that the network tells.
+    pub(crate) fn tells(
+        &mut self,
+        event: RemoteEvent,
+        found: Option<Found>,
+    ) -> (Option<Lookup>, Vec<String>) {
+        let lookup = self.login.refers(Referring::Remote(&event));
+        let found = found.filter(|_| lookup.is_some());
+        let input = Input::Remote(event);
+        (
+            lookup,
+            self.input(Input::Related(Box::new(Related { found, input }))),
+        )
     }
 
     pub(crate) fn room(&mut self, event: RoomEvent) -> Vec<String> {

@@ -9,15 +9,17 @@ use jid::BareJid;
 use tokio::time::{Instant, sleep_until};
 use viaduct_bridge::{Command, Timestamp};
 use viaduct_core::effect::{Effect, Effects, Input};
+use viaduct_core::refer::Found;
 use viaduct_core::xml::Stanza;
 
 use super::flows::Flows;
 use super::mailbox::{Item, Mailbox};
 use super::marks::Marks;
-use super::memory::{Core, Gateway, Lane, Remembering, Trouble};
+use super::memory::{Core, Gateway, Lane, Remembered, Remembering, Trouble};
 use super::receipt::Receipt;
 use super::recovery::Rebuilt;
 use super::release::{Pending, Reading};
+use super::resolve::{Resolving, answer};
 use super::session::Sessions;
 use super::timers::Timers;
 use crate::link::Link;
@@ -47,6 +49,8 @@ pub(super) struct Actor {
     pub(super) pending: VecDeque<Pending>,
     /// A read of the store that the next effects wait for.
     pub(super) reading: Option<Reading>,
+    /// An input that refers to an older message, until that has been looked up. Nothing else is taken meanwhile.
+    pub(super) resolving: Option<Resolving>,
     /// Commands that go to the session in one go.
     pub(super) commands: Vec<Command>,
     pub(super) marks: Marks,
@@ -94,6 +98,7 @@ enum Woken {
     Look,
     Committed(Result<(), Trouble>),
     Read(super::release::Read),
+    Found(Remembered<Option<Found>>),
     Idle,
 }
 
@@ -108,7 +113,11 @@ impl Actor {
                 }
                 continue;
             }
-            if self.mailbox.is_stopping() && self.mail.is_empty() && self.mailbox.is_empty() {
+            if self.mailbox.is_stopping()
+                && self.resolving.is_none()
+                && self.mail.is_empty()
+                && self.mailbox.is_empty()
+            {
                 Box::pin(self.finish()).await;
                 return;
             }
@@ -130,7 +139,7 @@ impl Actor {
         self.look_at_link();
         let mut left = TURN;
         let may_handle = self.may_run_ahead();
-        while may_handle && left > 0 && self.fault.is_none() {
+        while may_handle && left > 0 && self.fault.is_none() && self.resolving.is_none() {
             if self.mail.is_empty() {
                 let mut items = Vec::from(std::mem::take(&mut self.mail));
                 self.mailbox.drain(left, &mut items);
@@ -151,6 +160,7 @@ impl Actor {
         }
         self.close_batch();
         self.release();
+        self.look_up();
         left == 0
     }
 
@@ -167,23 +177,25 @@ impl Actor {
     fn take(&mut self, item: Item) {
         match item {
             Item::Stanza(incoming, _) => {
+                let Some(incoming) = self.put_aside(incoming) else {
+                    return;
+                };
                 let receipt = Receipt::of(&incoming);
                 self.handle(Input::Stanza(incoming));
-                if matches!(self.fault, Some(Fault::Panic)) {
-                    // Its effects are gone; those of the inputs before it are not.
-                    if let Some(receipt) = receipt {
-                        self.gateway.link.answer(receipt.lost());
-                    }
-                } else {
-                    self.receipts.extend(receipt);
-                }
+                self.keep_receipt(receipt);
             }
             Item::Events(events, session) => {
                 if self.sessions.listens_to(session) {
-                    for event in events {
-                        if self.fault.is_none() {
-                            self.handle(Input::Remote(event));
-                        }
+                    let mut events = events.into_iter();
+                    while self.fault.is_none()
+                        && let Some(event) = events.next()
+                    {
+                        let Some(event) = self.put_event_aside(event) else {
+                            // What comes after it waits for it.
+                            self.mail.push_front(Item::Events(events.collect(), session));
+                            return;
+                        };
+                        self.handle(Input::Remote(event));
                     }
                 }
             }
@@ -306,14 +318,16 @@ impl Actor {
         let alarm = [
             self.timers.next(),
             self.view.not_before.filter(|_| !self.view.attached),
+            self.resolving.as_ref().and_then(Resolving::not_before),
             deadline,
         ];
         let alarm = alarm.into_iter().flatten().min();
-        let may_handle = self.may_run_ahead();
+        let may_handle = self.may_run_ahead() && self.resolving.is_none();
         let woken = tokio::select! {
             biased;
             result = commit(&mut self.pending), if self.reading.is_none() => Woken::Committed(result),
             read = read(&mut self.reading) => Woken::Read(read),
+            found = answer(&mut self.resolving) => Woken::Found(found),
             () = self.sessions.closed() => Woken::Look,
             () = self.mailbox.rung(), if may_handle => Woken::Look,
             () = sleep_or_never(alarm) => Woken::Look,
@@ -334,6 +348,10 @@ impl Actor {
             Woken::Read(read) => {
                 self.reading = None;
                 self.finish_reading(read);
+                Woken::Look
+            }
+            Woken::Found(found) => {
+                self.looked_up(found);
                 Woken::Look
             }
             other => other,
@@ -363,6 +381,7 @@ impl Actor {
 
     fn is_idle(&self) -> bool {
         self.is_settled()
+            && self.resolving.is_none()
             && self.marks.is_empty()
             && self.mail.is_empty()
             && self.sessions.is_none()

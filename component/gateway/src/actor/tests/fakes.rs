@@ -11,9 +11,11 @@ use viaduct_bridge::{Name, Timestamp, TransactionId};
 use viaduct_core::access::Access;
 use viaduct_core::context::{Context, Entropy, IdSource};
 use viaduct_core::effect::{Effect, Effects, Input, Mark, ReplayRequest, Timer};
+use viaduct_core::login::Referring;
 use viaduct_core::records::{
     ArchiveError, ArchivePage, ArchiveQuery, LoadedLogin, LoginId, MessageRecord, PortalId, Position, Write,
 };
+use viaduct_core::refer::{Found, Lookup, Which};
 use viaduct_core::stanza::{Incoming, Kind};
 use viaduct_core::xml::{Stanza, Xml};
 
@@ -164,11 +166,31 @@ impl Core for FakeCore {
                 };
                 format!("confirmed {}", marks.iter().map(of).collect::<Vec<_>>().join(","))
             }
+            Input::Related(related) => {
+                let found = related
+                    .found
+                    .map_or_else(|| "nothing".into(), |found| found.known);
+                let words = format!("related {found}");
+                self.heard.lock().expect("no panic").push(words);
+                return self.handle(Timestamp(0), related.input, out);
+            }
             Input::Timer(_) => "timer".to_owned(),
             Input::Remote(event) => format!("remote {event:?}"),
             other => format!("{other:?}"),
         };
         self.heard.lock().expect("no panic").push(words);
+    }
+
+    fn refers(&self, to: Referring<'_>) -> Option<Lookup> {
+        let Referring::Stanza(stanza) = to else {
+            return None;
+        };
+        let id = stanza.id.as_deref()?;
+        id.contains("refer").then(|| Lookup {
+            portal: PortalId(1),
+            which: Which::Known(id.into()),
+            reactions_of: None,
+        })
     }
 
     fn is_idle(&self) -> bool {
@@ -202,6 +224,7 @@ impl FakeCore {
             }),
             "busy" => self.busy = number > 0,
             "open" => out.push(Effect::OpenSession(None)),
+            "refer" => {}
             "panic" => panic!("as the test wants it"),
             other => panic!("what is {other}?"),
         }
@@ -287,6 +310,22 @@ impl Memory for FakeMemory {
     fn replay(&self, _: PortalId, _: Position, _: Position, _: u32) -> Remembering<Vec<MessageRecord>> {
         self.broken()
             .unwrap_or_else(|| Box::pin(async { Ok(Vec::new()) }))
+    }
+
+    fn find(&self, lookup: Lookup) -> Remembering<Option<Found>> {
+        let Which::Known(known) = lookup.which else {
+            return Box::pin(async { Ok(None) });
+        };
+        let found = Found {
+            known,
+            ids: Vec::new(),
+            at: Timestamp(0),
+            mine: false,
+            message: None,
+            reactions: Vec::new(),
+        };
+        self.broken()
+            .unwrap_or_else(|| Box::pin(async { Ok(Some(found)) }))
     }
 
     fn history(
