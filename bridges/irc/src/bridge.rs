@@ -31,7 +31,14 @@ const CAPABILITIES: Capabilities = Capabilities {
     create_rooms: Level::Full,
     room_passwords: Level::Full,
     away: Level::Full,
-    relations: Relations::NONE,
+    // What a server offers is told for each connection.
+    relations: Relations {
+        corrections: Level::Fallback,
+        replies: Level::Partial,
+        reactions: Level::Partial,
+        retractions: Level::Partial,
+        moderation: Level::Partial,
+    },
     resubmit: false,
     guests: true,
     max_message_bytes: MAX_MESSAGE_BYTES,

@@ -30,6 +30,8 @@ impl Client {
         match message.command {
             "PRIVMSG" => self.on_message(now, &message, false),
             "NOTICE" => self.on_message(now, &message, true),
+            "TAGMSG" => self.on_tagmsg(now, &message),
+            "REDACT" => self.on_redact(now, &message),
             "JOIN" => self.on_join(now, &message),
             "PART" => self.on_part(&message),
             "QUIT" => self.on_quit(&message),
@@ -73,6 +75,9 @@ impl Client {
                         self.people.clear();
                         self.me = self.fold(&self.nick);
                     }
+                }
+                if self.is_online() {
+                    self.tell_relations();
                 }
             }
             301 => {
@@ -133,13 +138,13 @@ impl Client {
             437 => pending.what == What::Nick && pending.target == folded,
             // "441 nick #channel"
             441 => pending.person.as_deref() == Some(&folded) && Some(&pending.target) == room.as_ref(),
-            404 => pending.what.says() && pending.target == folded,
+            404 => pending.what.is_message() && pending.target == folded,
             482 | 478 | 467 | 499 => !pending.what.says() && pending.target == folded,
             _ => pending.target == folded || pending.person.as_deref() == Some(&folded),
         };
         let by_verb = |pending: &Pending| pending.what.verb().eq_ignore_ascii_case(subject);
         let by_kind = |pending: &Pending| match code {
-            411..=414 | 417 => pending.what.says(),
+            411..=414 | 417 => pending.what.is_message(),
             472 | 501 | 502 | 696 => pending.what.verb() == "MODE",
             481 | 484 | 485 => !pending.what.says(),
             _ => false,
@@ -170,12 +175,17 @@ impl Client {
                 }
             }
         }
+        let (named, failure) = if verb == "REDACT" {
+            self.redact_failed(message)
+        } else {
+            (None, refusal::of_command(0, &words))
+        };
         let about = self
             .label
+            .or(named)
             .or_else(|| self.book.oldest(|pending| pending.what.verb() == verb));
         match about {
             Some(part) => {
-                let failure = refusal::of_command(0, &words);
                 self.book.refuse(part, failure, &mut self.events);
             }
             None => self.notice(words),

@@ -21,6 +21,7 @@ mod pulse;
 mod queue;
 mod refusal;
 mod registration;
+mod relations;
 mod rooms;
 mod snapshot;
 pub(crate) mod to_irc;
@@ -30,7 +31,7 @@ mod transcript;
 use std::time::{Duration, Instant};
 
 use viaduct_bridge::{
-    Departure, Failure, Name, RemoteEvent, RoomEvent, RoomId, ServerEvent, ServerId, Timestamp,
+    Departure, Failure, Name, Relations, RemoteEvent, RoomEvent, RoomId, ServerEvent, ServerId, Timestamp,
 };
 
 use crate::config::Flood;
@@ -107,6 +108,8 @@ pub(crate) struct Client {
     label: Option<PartId>,
     /// The bytes of our own `nick!user@host` behind the nick, once the server has shown it.
     own_userhost: Option<usize>,
+    /// What the core was told about relations.
+    told_relations: Relations,
     /// A buffer for folded names.
     folded: String,
 }
@@ -146,6 +149,7 @@ impl Client {
             batches: Vec::new(),
             label: None,
             own_userhost: None,
+            told_relations: Relations::NONE,
             folded: String::new(),
         }
     }

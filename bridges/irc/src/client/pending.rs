@@ -18,6 +18,15 @@ pub(super) enum What {
         /// What was said, kept where an echo is to come.
         content: Option<Box<Content>>,
     },
+    /// Reactions to a message: each line gives (`true`) or takes back one.
+    React {
+        of: MessageId,
+        marks: Vec<(bool, Name)>,
+    },
+    /// Takes back a message: a line for each of its ids.
+    Retract {
+        ids: Vec<MessageId>,
+    },
     Topic,
     Nick,
     Rank,
@@ -37,6 +46,8 @@ impl What {
         match self {
             Self::Say { notice: false, .. } => "PRIVMSG",
             Self::Say { notice: true, .. } => "NOTICE",
+            Self::React { .. } => "TAGMSG",
+            Self::Retract { .. } => "REDACT",
             Self::Topic => "TOPIC",
             Self::Nick => "NICK",
             Self::Rank | Self::Ban | Self::Unban { .. } => "MODE",
@@ -47,6 +58,11 @@ impl What {
     /// Whether it says something.
     pub(super) fn says(&self) -> bool {
         matches!(self, Self::Say { .. })
+    }
+
+    /// Whether it goes to people, with or without words.
+    pub(super) fn is_message(&self) -> bool {
+        matches!(self, Self::Say { .. } | Self::React { .. })
     }
 }
 

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use viaduct_bridge::{
-    Command, Content, Failure, MessageKind, Name, Outcome, Rank, Recipient, Refusal, TransactionId,
+    Command, Content, Failure, MessageKind, Name, Outcome, Rank, Recipient, Refusal, Relation, Target,
+    TransactionId,
 };
 
 use crate::proto::caps::Cap;
@@ -33,19 +34,26 @@ impl Client {
             Command::Join { room, key, .. } => self.join(now, room, key),
             Command::Leave { room, reason } => self.leave(room, reason.as_deref()),
             Command::SetAway { text } => self.set_away(text.as_deref()),
-            Command::Send { txn, to, content, .. } => self.say(txn, to, content),
-            Command::React { txn, .. } => self.fail(
+            Command::Send {
                 txn,
-                Failure::Unsupported {
-                    feature: "a reaction",
-                },
-            ),
-            Command::Retract { txn, .. } => self.fail(
+                to,
+                content,
+                relation,
+                ..
+            } => self.say(txn, to, content, relation.as_deref()),
+            Command::React {
                 txn,
-                Failure::Unsupported {
-                    feature: "taking a message back",
-                },
-            ),
+                to,
+                target,
+                add,
+                remove,
+            } => self.react(txn, &to, &target, (add, remove)),
+            Command::Retract {
+                txn,
+                to,
+                target,
+                reason,
+            } => self.retract(txn, &to, *target, reason.as_deref()),
             Command::SetTopic { txn, room, text } => {
                 let line = Line::command("TOPIC").arg(&room.room).trailing(&text);
                 let target = self.fold(&room.room);
@@ -105,7 +113,13 @@ impl Client {
         self.queue.push(Queued::Line(line));
     }
 
-    fn say(&mut self, txn: TransactionId, to: Recipient, content: Content) {
+    fn say(
+        &mut self,
+        txn: TransactionId,
+        to: Recipient,
+        content: Content,
+        relation: Option<&Relation<Target>>,
+    ) {
         if content.text.plain.len() > MAX_MESSAGE_BYTES {
             let words =
                 format!("This message is too long: at most {MAX_MESSAGE_BYTES} bytes can be carried.");
@@ -138,6 +152,12 @@ impl Client {
                 Failure::refused(Refusal::NotAcceptable, "There is no text in this message."),
             );
             return;
+        }
+        if let (Some(relation), Some(first)) = (relation, lines.first_mut()) {
+            match self.related(first.clone(), relation) {
+                Ok(related) => *first = related,
+                Err(failure) => return self.fail(txn, failure),
+            }
         }
         let target = self.fold(name);
         let echoed = self.caps.has(Cap::EchoMessage);
@@ -242,7 +262,7 @@ impl Client {
     }
 
     /// Enters a command into the book and queues its lines, or refuses it when too many wait already.
-    fn enter(
+    pub(super) fn enter(
         &mut self,
         txn: TransactionId,
         what: What,
@@ -278,7 +298,7 @@ impl Client {
         Some(seq)
     }
 
-    fn fail(&mut self, txn: TransactionId, failure: Failure) {
+    pub(super) fn fail(&mut self, txn: TransactionId, failure: Failure) {
         self.events.push(outcome(txn, Outcome::Failed(failure)));
     }
 

@@ -25,9 +25,10 @@ pub enum Cap {
     InviteNotify,
     StandardReplies,
     Sasl,
+    MessageRedaction,
 }
 
-const NAMES: [(Cap, &str); 17] = [
+const NAMES: [(Cap, &str); 18] = [
     (Cap::MessageTags, "message-tags"),
     (Cap::ServerTime, "server-time"),
     (Cap::MultiPrefix, "multi-prefix"),
@@ -45,6 +46,7 @@ const NAMES: [(Cap, &str); 17] = [
     (Cap::InviteNotify, "invite-notify"),
     (Cap::StandardReplies, "standard-replies"),
     (Cap::Sasl, "sasl"),
+    (Cap::MessageRedaction, "draft/message-redaction"),
 ];
 
 impl Cap {
@@ -80,6 +82,12 @@ impl CapSet {
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// What is in this set and not in the other.
@@ -140,12 +148,16 @@ impl CapSet {
         }
     }
 
-    /// What to ask for out of this offer. `labeled-response` needs `batch`; `sasl` is asked for where it is used.
+    /// What to ask for out of this offer. `labeled-response` needs `batch`, `draft/message-redaction` needs
+    /// `message-tags`; `sasl` is asked for where it is used.
     #[must_use]
     pub fn wanted(self, sasl: bool) -> Self {
         let mut wanted = self;
         if !sasl {
             wanted.remove(Cap::Sasl);
+        }
+        if !self.has(Cap::MessageTags) {
+            wanted.remove(Cap::MessageRedaction);
         }
         if !self.has(Cap::Batch) {
             wanted.remove(Cap::LabeledResponse);

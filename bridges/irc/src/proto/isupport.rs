@@ -3,6 +3,7 @@
 use viaduct_bridge::Rank;
 
 use super::casemap::Casemapping;
+use super::client_tags::TagDeny;
 
 /// The parts of ISUPPORT that this bridge acts on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Isupport {
     pub modes: usize,
     /// The most channels in one JOIN.
     pub join_targets: Option<usize>,
+    /// The client-only tags that are not relayed.
+    pub tag_deny: TagDeny,
 }
 
 impl Default for Isupport {
@@ -49,6 +52,7 @@ impl Default for Isupport {
             user_len: None,
             modes: 3,
             join_targets: None,
+            tag_deny: TagDeny::default(),
         }
     }
 }
@@ -80,6 +84,8 @@ impl Isupport {
             "HOSTLEN" => self.host_len = number(value),
             "USERLEN" => self.user_len = number(value),
             "MODES" => self.modes = number(value).unwrap_or(12),
+            "CLIENTTAGDENY" => self.tag_deny = TagDeny::parse(value),
+            "-CLIENTTAGDENY" => self.tag_deny = TagDeny::default(),
             "TARGMAX" => {
                 self.join_targets = value
                     .split(',')

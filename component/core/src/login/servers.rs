@@ -71,6 +71,8 @@ impl Login {
             ServerEvent::Online { nick, me: _, warning } => {
                 let server = self.server(id);
                 server.link = Link::Online { nick };
+                // It tells anew, if there is anything to tell.
+                server.relations = None;
                 if std::mem::take(&mut server.told_lost) {
                     self.tell_rooms(id, &format!("Connected to {id} again."), out);
                 }

@@ -54,6 +54,9 @@ scenarios! {
     private_messages
     questions_wait
     ranks
+    relations
+    relations_fenced
+    relations_unknown
     replies_of_the_standard
     split
 }

@@ -1,7 +1,7 @@
 //! Events in one line each, for transcripts.
 
 use viaduct_bridge::{
-    Departure, Failure, Member, Message, MessageKind, Outcome, PersonEvent, Rank, Reaction, Relation,
+    Departure, Failure, Level, Member, Message, MessageKind, Outcome, PersonEvent, Rank, Reaction, Relation,
     RemoteEvent, Retraction, RoomEvent, RoomFlags, ServerEvent, Topic,
 };
 
@@ -22,6 +22,17 @@ fn server(event: &ServerEvent) -> String {
         }
         ServerEvent::Notice { text } => format!("notice: {text}"),
         ServerEvent::Invited { room, by } => format!("invited into {} by {by}", room.room),
+        ServerEvent::Relations(able) => {
+            let all = [
+                ("replies", able.replies),
+                ("reactions", able.reactions),
+                ("retractions", able.retractions),
+                ("moderation", able.moderation),
+            ];
+            let can = all.iter().filter(|(_, level)| *level >= Level::Partial);
+            let names: Vec<&str> = can.map(|(name, _)| *name).collect();
+            format!("can do {}", names.join(" "))
+        }
         other => format!("{other:?}"),
     }
 }

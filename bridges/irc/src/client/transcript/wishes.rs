@@ -1,13 +1,13 @@
 //! What the user wants, as transcripts write it.
 
 use viaduct_bridge::{
-    Command, Content, MessageKind, Name, PersonId, Rank, Recipient, RoomId, Secret, ServerId, Text,
-    TransactionId,
+    Command, Content, MessageId, MessageKind, Name, PersonId, Rank, Recipient, Relation, RoomId, Secret,
+    ServerId, Target, Text, Timestamp, TransactionId,
 };
 
 /// `join #c [key]`, `leave #c [words]`, `say 1 #c words`, `me 1 #c words`, `notice 1 #c words`, `topic 1 #c words`,
 /// `nick 1 new`, `rank 1 #c bob +ov-h`, `kick 1 #c bob [words]`, `ban 1 #c bob [words]`, `unban 1 #c bob`,
-/// `away [words]`, `connect`. In words, `\n` ends a line.
+/// `away [words]`, `connect`, `reply 1 #c id words`, `react 1 #c id +yes -no`, `retract 1 #c id[,id] [words]`. In words, `\n` ends a line.
 pub(super) fn command(text: &str) -> Command {
     let text = text.replace("\\n", "\n");
     let mut words = text.splitn(2, ' ');
@@ -47,17 +47,20 @@ pub(super) fn command(text: &str) -> Command {
     let person = parts.next().unwrap_or_default();
     let more = parts.next().unwrap_or_default();
     let all = rest.splitn(3, ' ').nth(2).unwrap_or_default();
+    let recipient = |target: &str| {
+        if target.starts_with('#') {
+            Recipient::Room(room(target))
+        } else {
+            Recipient::Person(PersonId {
+                server: server.clone(),
+                person: Name::from(target),
+            })
+        }
+    };
     match verb {
         "say" | "me" | "notice" => Command::Send {
             txn,
-            to: if target.starts_with('#') {
-                Recipient::Room(room(target))
-            } else {
-                Recipient::Person(PersonId {
-                    server,
-                    person: Name::from(target),
-                })
-            },
+            to: recipient(target),
             content: Content {
                 kind: match verb {
                     "say" => MessageKind::Text,
@@ -69,6 +72,32 @@ pub(super) fn command(text: &str) -> Command {
             nick,
             relation: None,
         },
+        "reply" => Command::Send {
+            txn,
+            to: recipient(target),
+            content: Content::plain(rest.splitn(4, ' ').nth(3).unwrap_or_default()),
+            nick,
+            relation: Some(Box::new(Relation::Reply(read_target(person)))),
+        },
+        "react" => {
+            let marks = |sign: char| {
+                let those = more.split(' ').filter_map(|mark| mark.strip_prefix(sign));
+                those.map(Name::from).collect()
+            };
+            Command::React {
+                txn,
+                to: recipient(target),
+                target: Box::new(read_target(person)),
+                add: marks('+'),
+                remove: marks('-'),
+            }
+        }
+        "retract" => Command::Retract {
+            txn,
+            to: recipient(target),
+            target: Box::new(read_target(person)),
+            reason: some(more),
+        },
         "topic" => Command::SetTopic {
             txn,
             room: room(target),
@@ -76,7 +105,7 @@ pub(super) fn command(text: &str) -> Command {
         },
         "nick" => Command::SetNick {
             txn,
-            server,
+            server: server.clone(),
             nick: Name::from(target),
         },
         "rank" => {
@@ -103,6 +132,14 @@ pub(super) fn command(text: &str) -> Command {
             reason: some(more),
         },
         _ => panic!("unknown command {verb}"),
+    }
+}
+
+/// The ids of a message, with commas between.
+fn read_target(ids: &str) -> Target {
+    Target {
+        ids: ids.split(',').map(|id| MessageId(Name::from(id))).collect(),
+        at: Timestamp(1_000_000_000_000_000),
     }
 }
 
