@@ -50,6 +50,7 @@ mod registration_edit;
 mod registration_record;
 mod registration_remove;
 mod registration_support;
+mod relations;
 mod restart;
 mod room_disco;
 mod stage;
@@ -92,6 +93,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     ping::CASES,
     presence::CASES,
     private::CASES,
+    relations::CASES,
     room_disco::CASES,
     subject::CASES,
     worlds::CASES,
