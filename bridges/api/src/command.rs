@@ -2,7 +2,7 @@
 
 use crate::event::Rank;
 use crate::ids::{Name, PersonId, RoomId, ServerId, TransactionId};
-use crate::relation::{Relation, Target};
+use crate::relation::{Relation, Target, Typing};
 use crate::secret::Secret;
 use crate::text::Content;
 
@@ -77,6 +77,14 @@ pub enum Command {
         target: Box<Target>,
         /// Why.
         reason: Option<Name>,
+    },
+    /// Tell others that the user is typing, or no longer is. Has no outcome: what does not get there at once is not worth
+    /// sending later.
+    Typing {
+        /// To whom.
+        to: Recipient,
+        /// Whether.
+        state: Typing,
     },
     /// Change the subject of a room.
     SetTopic {
@@ -177,6 +185,7 @@ impl Command {
             | Self::Disconnect { .. }
             | Self::Join { .. }
             | Self::Leave { .. }
+            | Self::Typing { .. }
             | Self::SetAway { .. } => None,
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::ids::{MessageId, Name, PersonId, RoomId, ServerId, Timestamp, TransactionId};
-use crate::relation::{Reaction, Relation, Relations, Retraction};
+use crate::relation::{Reaction, Relation, Relations, Retraction, Typing};
 use crate::text::Content;
 
 /// Something that happened on the network, as one login sees it. Events come in the network's own order.
@@ -143,6 +143,13 @@ pub enum RoomEvent {
     Reaction(Reaction),
     /// A message was taken back, not by this session.
     Retraction(Retraction),
+    /// Somebody else is typing, or no longer is.
+    Typing {
+        /// Who, folded.
+        person: Name,
+        /// Whether.
+        state: Typing,
+    },
 }
 
 /// What happened with a person.
@@ -154,6 +161,8 @@ pub enum PersonEvent {
     Reaction(Reaction),
     /// They (or the user, elsewhere) took back a message.
     Retraction(Retraction),
+    /// They are typing to the user, or no longer are.
+    Typing(Typing),
     /// They have a new name, everywhere at once.
     Renamed {
         /// The folded new name.

@@ -41,7 +41,7 @@ pub use event::{
 pub use failure::{Failure, Refusal};
 pub use ids::{MessageId, Name, PersonId, RoomId, ServerId, Timestamp, TransactionId};
 pub use login::{Account, Answers, Field, FieldKind, Form, LoginFlow, Step};
-pub use relation::{Reaction, Relation, Relations, Retraction, Target};
+pub use relation::{Reaction, Relation, Relations, Retraction, Target, Typing};
 pub use secret::Secret;
 pub use text::{Content, MessageKind, Span, Style, Text};
 

@@ -1,4 +1,5 @@
-//! What refers to a message that was said before: replies, corrections, reactions, retractions.
+//! What refers to a message that was said before: replies, corrections, reactions, retractions. And what goes before one:
+//! somebody is typing.
 //!
 //! On the seam a message is named by the network's own ids. Which message a client means, and whether the user may see
 //! it at all, is settled above the seam; which ids belong to a message is remembered there as well, because one message
@@ -7,7 +8,7 @@
 use crate::capability::Level;
 use crate::ids::{MessageId, Name, Timestamp};
 
-/// How well messages can be referred to: by the kind of network, or on one connection to it, where servers differ.
+/// How well messages can be referred to, and what is known of those to come: by the kind of network, or on one connection to it, where servers differ.
 ///
 /// [`Level::Fallback`] means that it is to be said as readable text instead: a correction as a new message, a reply with
 /// the words that it answers.
@@ -23,6 +24,8 @@ pub struct Relations {
     pub retractions: Level,
     /// Taking back what others have said, for those with the right to it (XEP-0425).
     pub moderation: Level,
+    /// Telling that one is typing (XEP-0085).
+    pub typing: Level,
 }
 
 impl Relations {
@@ -33,6 +36,7 @@ impl Relations {
         reactions: Level::Rejected,
         retractions: Level::Rejected,
         moderation: Level::Rejected,
+        typing: Level::Rejected,
     };
 
     /// What is certain while a server has not said what it can do: all that does not depend on the server.
@@ -45,6 +49,7 @@ impl Relations {
             reactions: certain(self.reactions, Level::Rejected),
             retractions: certain(self.retractions, Level::Rejected),
             moderation: certain(self.moderation, Level::Rejected),
+            typing: certain(self.typing, Level::Rejected),
         }
     }
 }
@@ -75,6 +80,17 @@ impl<T> Relation<T> {
             Self::Reply(target) | Self::Correction(target) => target,
         }
     }
+}
+
+/// Whether somebody is typing. It lasts for some seconds only, and is worth nothing afterwards.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Typing {
+    /// They are.
+    Active,
+    /// They have stopped for now, in the middle of a message.
+    Paused,
+    /// They are not, or no more.
+    Done,
 }
 
 /// Somebody reacted to a message.

@@ -38,6 +38,7 @@ const CAPABILITIES: Capabilities = Capabilities {
         reactions: Level::Partial,
         retractions: Level::Partial,
         moderation: Level::Partial,
+        typing: Level::Partial,
     },
     resubmit: false,
     guests: true,

@@ -156,9 +156,10 @@ impl Session for IrcSession {
                 | Command::SetRank { room, .. }
                 | Command::Kick { room, .. }
                 | Command::SetBan { room, .. } => room.server.clone(),
-                Command::Send { to, .. } | Command::React { to, .. } | Command::Retract { to, .. } => {
-                    to.server().clone()
-                }
+                Command::Send { to, .. }
+                | Command::React { to, .. }
+                | Command::Retract { to, .. }
+                | Command::Typing { to, .. } => to.server().clone(),
                 Command::SetAway { text } => {
                     lock(&self.state.away).clone_from(text);
                     for connection in lock(&self.servers).values() {

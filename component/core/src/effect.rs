@@ -139,6 +139,8 @@ pub enum Timer {
     Grace(PortalId),
     /// A server may have no more use.
     Linger(Name),
+    /// Somebody may have stopped typing without a word.
+    Typing(PortalId),
     /// A room did not answer a join.
     Join(PortalId),
     /// Sessions of ad-hoc commands may have expired.

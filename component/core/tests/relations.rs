@@ -8,7 +8,7 @@ use std::sync::Arc;
 use desk::{Desk, NOW, PHONE, ROOM, room_id, stanzas};
 use viaduct_bridge::{
     Content, Level, Message, MessageId, Name, Outcome, PersonEvent, PersonId, Rank, Reaction, Relation,
-    Relations, RemoteEvent, Retraction, RoomEvent, ServerEvent, TransactionId,
+    Relations, RemoteEvent, Retraction, RoomEvent, ServerEvent, TransactionId, Typing,
 };
 use viaduct_core::effect::Input;
 use viaduct_core::records::{MessageRecord, PortalId, Position, Said};
@@ -20,6 +20,7 @@ const ALL: Relations = Relations {
     reactions: Level::Full,
     retractions: Level::Full,
     moderation: Level::Full,
+    typing: Level::Full,
 };
 
 fn desk() -> Desk {
@@ -461,5 +462,63 @@ fn a_direct_chat_keeps_the_ids() {
     assert!(
         lookup.is_some() && has(&lines, &["Submit(Retract", "n1"]),
         "{lines:#?}"
+    );
+}
+
+#[test]
+fn typing_is_shown_while_it_lasts_and_never_kept() {
+    let mut desk = desk();
+    let types = |state| {
+        room(RoomEvent::Typing {
+            person: "bob".into(),
+            state,
+        })
+    };
+    let tell = |desk: &mut Desk, state| desk.input(Input::Remote(types(state)));
+    let lines = tell(&mut desk, Typing::Active);
+    assert!(
+        has(&lines, &["<composing ", &format!("{ROOM}/bob"), "<no-store "]),
+        "{lines:#?}"
+    );
+    assert!(
+        has(&lines, &["SetTimer", "Typing(", "after: 6s"]) && !has(&lines, &["Write("]),
+        "{lines:#?}"
+    );
+    let again = tell(&mut desk, Typing::Active);
+    assert!(
+        stanzas(&again).is_empty() && has(&again, &["SetTimer"]),
+        "it goes on: {again:#?}"
+    );
+    assert!(has(&tell(&mut desk, Typing::Paused), &["<paused "]));
+    assert!(has(&tell(&mut desk, Typing::Done), &["<active "]));
+    assert!(tell(&mut desk, Typing::Done).is_empty());
+    tell(&mut desk, Typing::Active);
+    let said = desk.says("bob", "there");
+    assert_eq!(stanzas(&said).len(), 1, "what is said ends it: {said:#?}");
+    assert!(tell(&mut desk, Typing::Done).is_empty());
+    desk.input(Input::LinkDown);
+    assert!(
+        stanzas(&tell(&mut desk, Typing::Active)).is_empty(),
+        "it is not kept for later"
+    );
+    let later = desk.input(Input::LinkUp);
+    assert!(!has(&later, &["<composing"]), "{later:#?}");
+}
+
+#[test]
+fn typing_goes_out_where_the_network_has_it() {
+    let composing = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
+    let mut able = desk();
+    let lines = able.stanza(&groupchat(composing));
+    assert!(has(&lines, &["Submit(Typing", "Active"]), "{lines:#?}");
+    let lines = able.stanza(&groupchat(
+        "<gone xmlns='http://jabber.org/protocol/chatstates'/>",
+    ));
+    assert!(has(&lines, &["Submit(Typing", "Done"]), "{lines:#?}");
+    let mut unable = Desk::ready();
+    unable.join(&["bob"]);
+    assert!(
+        unable.stanza(&groupchat(composing)).is_empty(),
+        "and no error either"
     );
 }

@@ -273,6 +273,7 @@ impl View {
             PersonEvent::Message(_)
             | PersonEvent::Reaction(_)
             | PersonEvent::Retraction(_)
+            | PersonEvent::Typing(_)
             | PersonEvent::Away { .. } => {}
         }
         Ok(())

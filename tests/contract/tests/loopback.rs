@@ -69,6 +69,7 @@ async fn a_modest_network() {
         &mut capabilities.relations.reactions,
         &mut capabilities.relations.retractions,
         &mut capabilities.relations.moderation,
+        &mut capabilities.relations.typing,
     ] {
         *level = Level::Rejected;
     }

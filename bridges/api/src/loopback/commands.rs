@@ -150,6 +150,7 @@ impl Server {
                 let done = self.retract(&me, &to, &target, reason);
                 self.settle(session, txn, done);
             }
+            Command::Typing { to, state } => self.typing(&me, &to, state),
             Command::SetTopic { txn, room, text } => {
                 let done = self.set_topic(&me, &room.room, text);
                 self.settle(session, txn, done);

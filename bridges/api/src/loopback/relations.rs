@@ -6,7 +6,7 @@ use crate::command::Recipient;
 use crate::event::{Message, PersonEvent, Rank, RoomEvent};
 use crate::failure::{Failure, Refusal};
 use crate::ids::{MessageId, Name};
-use crate::relation::{Reaction, Relation, Retraction, Target};
+use crate::relation::{Reaction, Relation, Retraction, Target, Typing};
 use crate::text::Content;
 
 /// A message between two people. The network remembers who said it to whom.
@@ -120,6 +120,23 @@ impl Server {
             }
         }
         Ok(())
+    }
+
+    /// Tells those concerned whether somebody is typing.
+    pub(super) fn typing(&mut self, who: &Name, to: &Recipient, state: Typing) {
+        if self.settings.capabilities.relations.typing < Level::Partial {
+            return;
+        }
+        match to {
+            Recipient::Room(room) if self.membership(who, &room.room).is_ok() => {
+                let person = who.clone();
+                self.tell_room(&room.room, Some(who), &RoomEvent::Typing { person, state });
+            }
+            Recipient::Room(_) => {}
+            Recipient::Person(person) => {
+                self.tell_of_person(&person.person, who, PersonEvent::Typing(state));
+            }
+        }
     }
 
     /// Takes back a message: one's own, or as an operator somebody else's. Nothing of it is left.

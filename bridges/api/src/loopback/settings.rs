@@ -70,6 +70,7 @@ fn full() -> Capabilities {
             reactions: Level::Full,
             retractions: Level::Full,
             moderation: Level::Full,
+            typing: Level::Full,
         },
         resubmit: true,
         guests: true,

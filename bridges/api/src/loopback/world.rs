@@ -117,9 +117,10 @@ fn server_of(command: &Command) -> Option<&ServerId> {
         | Command::SetRank { room, .. }
         | Command::Kick { room, .. }
         | Command::SetBan { room, .. } => Some(&room.server),
-        Command::Send { to, .. } | Command::React { to, .. } | Command::Retract { to, .. } => {
-            Some(to.server())
-        }
+        Command::Send { to, .. }
+        | Command::React { to, .. }
+        | Command::Retract { to, .. }
+        | Command::Typing { to, .. } => Some(to.server()),
         Command::SetAway { .. } => None,
     }
 }

@@ -27,6 +27,7 @@ mod snapshot;
 pub(crate) mod to_irc;
 #[cfg(test)]
 mod transcript;
+mod typing;
 
 use std::time::{Duration, Instant};
 
@@ -48,6 +49,7 @@ use queue::{Bucket, Queue};
 use registration::Registration;
 pub(crate) use registration::{Credentials, Identity};
 pub(crate) use rooms::Rooms;
+use typing::Typists;
 
 /// The time, given in so that nothing here reads a clock.
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +112,7 @@ pub(crate) struct Client {
     own_userhost: Option<usize>,
     /// What the core was told about relations.
     told_relations: Relations,
+    typists: Typists,
     /// A buffer for folded names.
     folded: String,
 }
@@ -150,6 +153,7 @@ impl Client {
             label: None,
             own_userhost: None,
             told_relations: Relations::NONE,
+            typists: Typists::default(),
             folded: String::new(),
         }
     }
@@ -205,6 +209,7 @@ impl Client {
             Phase::Online => {
                 earlier(self.rooms.deadline());
                 earlier(self.book.deadline());
+                earlier(self.typists.deadline());
                 if !self.queue.is_empty() {
                     earlier(Some(self.pace.ready_at()));
                 } else if !self.questions.is_empty() {
@@ -229,6 +234,7 @@ impl Client {
             self.finish(End::Lost(format!("{} no longer answers", self.server)));
         }
         self.rooms_tick(now);
+        self.typing_tick(now);
     }
 
     /// Appends what is to be written now: registration first, then the user's lines as fast as the pace permits, then

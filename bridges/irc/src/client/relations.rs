@@ -59,6 +59,7 @@ impl Client {
             ),
             retractions: redaction,
             moderation: redaction,
+            typing: level(can("typing"), Level::Rejected),
         }
     }
 
@@ -173,6 +174,9 @@ impl Client {
         let Some((source, target)) = self.addressed(message) else {
             return;
         };
+        if message.tags.mention("typing=") {
+            self.on_typing(now, message, source, &target);
+        }
         let value = |tag: &str| message.tags.get(tag).filter(|text| is_reaction(text));
         let (add, remove) = match (value("+draft/react"), value("+draft/unreact")) {
             (Some(text), None) => (Some(text), None),
@@ -240,7 +244,14 @@ impl Client {
         (known && is_sane(target)).then(|| (source, self.fold(target)))
     }
 
-    fn tell_addressed(&mut self, now: Now, target: &Name, who: &Name, room: RoomEvent, person: PersonEvent) {
+    pub(super) fn tell_addressed(
+        &mut self,
+        now: Now,
+        target: &Name,
+        who: &Name,
+        room: RoomEvent,
+        person: PersonEvent,
+    ) {
         if self.isupport.is_channel(target) {
             self.tell_in_room(now, target, room);
         } else {
@@ -298,7 +309,7 @@ impl Client {
     }
 }
 
-fn name_of(to: &Recipient) -> &Name {
+pub(super) fn name_of(to: &Recipient) -> &Name {
     match to {
         Recipient::Room(room) => &room.room,
         Recipient::Person(person) => &person.person,

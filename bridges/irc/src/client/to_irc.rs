@@ -41,6 +41,7 @@ impl Client {
                 relation,
                 ..
             } => self.say(txn, to, content, relation.as_deref()),
+            Command::Typing { to, state } => self.typing(now, &to, state),
             Command::React {
                 txn,
                 to,
@@ -160,6 +161,7 @@ impl Client {
             }
         }
         let target = self.fold(name);
+        self.typed(&target);
         let echoed = self.caps.has(Cap::EchoMessage);
         let what = What::Say {
             to,

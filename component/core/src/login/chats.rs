@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use viaduct_bridge::{Address, Message, MessageId, Name, PersonId, Recipient, ServerId, Timestamp};
+use viaduct_bridge::{Address, Message, MessageId, Name, PersonId, Recipient, ServerId, Timestamp, Typing};
 
 use super::Login;
 use crate::context::Context;
@@ -33,13 +33,15 @@ pub(super) struct Chat {
     /// The puppet's localpart.
     local: Name,
     /// The room as whose occupant the person was last addressed.
-    via: Option<Name>,
+    pub(super) via: Option<Name>,
     last: Position,
     last_at: Timestamp,
     cursor: Position,
     /// Whether messages go out as they come.
     pub(super) live: bool,
     recorded: bool,
+    /// Until when the other is believed to be typing, or to have paused.
+    pub(super) typing: Option<(Typing, Timestamp)>,
 }
 
 impl Chat {
@@ -56,6 +58,7 @@ impl Chat {
             cursor: Position(0),
             live: true,
             recorded: false,
+            typing: None,
         }
     }
 
@@ -177,8 +180,8 @@ impl Login {
             return;
         }
         let Some(body) = stanza.text_of("body").filter(|body| !body.is_empty()) else {
-            // What is left is nothing that the network has: typing, receipts, markers.
-            return;
+            // What else is left is nothing that the network has: receipts, markers.
+            return self.tell_typing(Recipient::Person(person.clone()), stanza, out);
         };
         self.address_chat(person, None);
         self.say_to(Recipient::Person(person.clone()), &body, stanza, out);
@@ -240,6 +243,7 @@ impl Login {
             (room.occupant_jid(nick), to)
         });
         let chat = self.recorded_chat(person, out);
+        chat.typing = None;
         chat.last = chat.last.next();
         chat.last_at = chat.last_at.max(heard.at);
         let record = MessageRecord {

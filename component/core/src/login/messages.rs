@@ -47,8 +47,8 @@ impl Login {
                 self.change_subject(id, &subject, stanza, out);
             }
             (Some(body), _) => self.say_to(Recipient::Room(id.clone()), &body, stanza, out),
-            // What is left says nothing to anybody on the network: typing, markers, hints.
-            (None, _) => {}
+            // What else is left says nothing to anybody on the network: markers, hints.
+            (None, _) => self.tell_typing(Recipient::Room(id.clone()), stanza, out),
         }
     }
 
@@ -128,7 +128,7 @@ impl Login {
             return;
         }
         let Some(body) = stanza.text_of("body").filter(|body| !body.is_empty()) else {
-            return;
+            return self.tell_typing(Recipient::Person(person), stanza, out);
         };
         self.address_chat(&person, Some(via));
         self.say_to(Recipient::Person(person), &body, stanza, out);

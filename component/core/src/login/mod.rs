@@ -17,6 +17,7 @@ mod rooms;
 mod route;
 mod servers;
 mod service;
+mod typing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -275,6 +276,7 @@ impl Login {
             Timer::Grace(portal) => self.grace_over(portal, out),
             Timer::Linger(server) => self.release(&ServerId(server), out),
             Timer::Join(portal) => self.join_timed_out(portal, out),
+            Timer::Typing(portal) => self.typing_over(now, portal, out),
             Timer::Commands => self.desk.expire(now, out),
             Timer::LogIn => self.log_in_again(out),
         }

@@ -60,6 +60,7 @@ impl Login {
                 Some(txn) if self.pending.contains_key(&txn) => self.echoed(txn, &message, out),
                 _ => room.said(ctx, &message, self.found.as_ref(), out),
             },
+            RoomEvent::Typing { person, state } => room.typing(now, &person, state, out),
             RoomEvent::Reaction(reaction) => room.reacted(ctx, &reaction, self.found.as_ref(), out),
             RoomEvent::Retraction(retraction) => {
                 room.retracted(ctx, &retraction, self.found.as_ref(), out);
@@ -79,6 +80,7 @@ impl Login {
                 Some(txn) if self.pending.contains_key(&txn) => self.echoed(txn, &message, out),
                 _ => self.chat_said(now, person, &message, out),
             },
+            PersonEvent::Typing(state) => self.chat_typing(now, person, state, out),
             PersonEvent::Reaction(reaction) => self.chat_reacted(now, person, &reaction, out),
             PersonEvent::Retraction(retraction) => self.chat_retracted(now, person, &retraction, out),
             PersonEvent::Renamed { to, nick } => self.renamed(person, &to, &nick, out),

@@ -64,6 +64,7 @@ impl Room {
         reason: Option<Name>,
         out: &mut Effects,
     ) {
+        self.typed(person);
         let Some(occupant) = self.occupants.remove(person) else {
             return;
         };

@@ -32,6 +32,7 @@ pub struct Placing {
 impl Room {
     /// Gives a message its place, and reflects it to everybody who is there.
     pub fn place(&mut self, ctx: &Context, placing: Placing, out: &mut Effects) -> MessageRecord {
+        self.typed(&placing.sender);
         let occupant = self.occupants.get(&placing.sender);
         let said = Said {
             occupant: self.occupant_id(ctx, &placing.sender, occupant),

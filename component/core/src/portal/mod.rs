@@ -16,10 +16,11 @@ pub mod presence;
 pub mod relations;
 pub mod resync;
 pub mod subject;
+pub mod typing;
 
 use std::collections::VecDeque;
 
-use viaduct_bridge::{Address, Name, Recipient, RoomFlags, RoomId, Secret, Timestamp, Topic};
+use viaduct_bridge::{Address, Name, Recipient, RoomFlags, RoomId, Secret, Timestamp, Topic, Typing};
 
 use crate::context::Context;
 use crate::effect::Effects;
@@ -120,6 +121,8 @@ pub struct Room {
     pub last_at: Timestamp,
     /// Whether the portal is on record.
     pub recorded: bool,
+    /// Who is believed to be typing, or to have paused, and until when.
+    pub typists: Vec<(Name, Typing, Timestamp)>,
 }
 
 impl Room {
@@ -152,6 +155,7 @@ impl Room {
             last: Position(0),
             last_at: Timestamp(0),
             recorded: false,
+            typists: Vec::new(),
         }
     }
 

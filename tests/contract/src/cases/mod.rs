@@ -115,7 +115,8 @@ cases! {
         corrections
         reactions
         retractions
-        moderation;
+        moderation
+        typing;
     limits: the_longest_message
         the_longest_nickname;
 }

@@ -3,7 +3,7 @@
 
 use viaduct_bridge::{
     Command, Content, Level, Message, MessageId, Name, Reaction, Recipient, Relation, Relations, RemoteEvent,
-    Retraction, RoomEvent, RoomId, ServerEvent, Target, TransactionId,
+    Retraction, RoomEvent, RoomId, ServerEvent, Target, TransactionId, Typing,
 };
 
 use super::declared::says_that_it_cannot;
@@ -113,6 +113,7 @@ fn told(scene: &Scene<'_>, user: &User<'_>) -> Found<Relations> {
         (declared.reactions, able.reactions),
         (declared.retractions, able.retractions),
         (declared.moderation, able.moderation),
+        (declared.typing, able.typing),
     ] {
         ensure!(
             is <= most.max(Level::Fallback) || most == Level::Partial,
@@ -214,5 +215,27 @@ pub(super) async fn moderation(scene: &Scene<'_>) -> Found {
         ensure!(right, "{:?} was taken back as {seen:?}", rude.ids);
         ensure!(seen.reason.as_deref() == Some("a slip"), "{seen:?}");
     }
+    Ok(())
+}
+
+/// Others see that somebody is typing before the message comes, or do not.
+pub(super) async fn typing(scene: &Scene<'_>) -> Found {
+    let talk = Talk::begin(scene).await?;
+    let to = Recipient::Room(talk.room.clone());
+    let state = Typing::Active;
+    talk.alice.submit(vec![Command::Typing { to, state }]);
+    let txn = talk.alice.say(&talk.room, "here it is");
+    talk.alice.done(txn).await?;
+    talk.bob.heard(&talk.room, "here it is").await?;
+    let seen = talk.bob.count(|event| {
+        matches!(event, RemoteEvent::Room { event: RoomEvent::Typing { person, state: Typing::Active }, .. }
+            if *person == talk.alice.folded("alice"))
+    });
+    let wanted = usize::from(talk.able.typing >= Level::Partial);
+    ensure!(
+        seen == wanted,
+        "typing is declared {:?}, and was seen {seen} times",
+        talk.able.typing
+    );
     Ok(())
 }

@@ -57,6 +57,9 @@ const LIES: &[Lie] = &[
     ("relations::moderation", |declared| {
         declared.relations.moderation = Level::Rejected
     }),
+    ("relations::typing", |declared| {
+        declared.relations.typing = Level::Rejected
+    }),
     ("limits::the_longest_message", |declared| {
         declared.max_message_bytes -= 1
     }),

@@ -109,11 +109,7 @@ async fn a_reply_names_its_message_on_both_sides(t: Ctx) -> Result<()> {
         "{line}"
     );
     let shown = seat.expect_with(&seat.nick, "reply", REPLY).await?;
-    ensure!(
-        shown.stanza_id(&seat.room).as_deref() == Some("B-1"),
-        "{}",
-        shown.xml()
-    );
+    ensure!(shown.stanza_id(&seat.room) == Some("B-1"), "{}", shown.xml());
 
     let line = format!(
         "@msgid=A-2;+draft/reply=B-1 :alice!u@h PRIVMSG {} :thanks",

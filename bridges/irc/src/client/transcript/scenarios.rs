@@ -59,6 +59,7 @@ scenarios! {
     relations_unknown
     replies_of_the_standard
     split
+    typing
 }
 
 /// Whatever bytes a server sends, the client lives on, and what it writes are lines.

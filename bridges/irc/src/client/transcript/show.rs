@@ -28,6 +28,7 @@ fn server(event: &ServerEvent) -> String {
                 ("reactions", able.reactions),
                 ("retractions", able.retractions),
                 ("moderation", able.moderation),
+                ("typing", able.typing),
             ];
             let can = all.iter().filter(|(_, level)| *level >= Level::Partial);
             let names: Vec<&str> = can.map(|(name, _)| *name).collect();
@@ -78,6 +79,7 @@ fn room_event(event: &RoomEvent) -> String {
         RoomEvent::Message(message) => said(message),
         RoomEvent::Reaction(reaction) => reacted(reaction),
         RoomEvent::Retraction(retraction) => retracted(retraction),
+        RoomEvent::Typing { person, state } => format!("{person} types: {state:?}"),
     }
 }
 
@@ -86,6 +88,7 @@ fn person_event(event: &PersonEvent) -> String {
         PersonEvent::Message(message) => said(message),
         PersonEvent::Reaction(reaction) => reacted(reaction),
         PersonEvent::Retraction(retraction) => retracted(retraction),
+        PersonEvent::Typing(state) => format!("types: {state:?}"),
         PersonEvent::Renamed { to, nick } => format!("is now {to} ({nick})"),
         PersonEvent::Gone { reason } => format!("gone: {}", reason.as_deref().unwrap_or("")),
         PersonEvent::Away { text: Some(text) } => format!("away: {text}"),

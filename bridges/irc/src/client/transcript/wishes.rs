@@ -2,12 +2,13 @@
 
 use viaduct_bridge::{
     Command, Content, MessageId, MessageKind, Name, PersonId, Rank, Recipient, Relation, RoomId, Secret,
-    ServerId, Target, Text, Timestamp, TransactionId,
+    ServerId, Target, Text, Timestamp, TransactionId, Typing,
 };
 
 /// `join #c [key]`, `leave #c [words]`, `say 1 #c words`, `me 1 #c words`, `notice 1 #c words`, `topic 1 #c words`,
 /// `nick 1 new`, `rank 1 #c bob +ov-h`, `kick 1 #c bob [words]`, `ban 1 #c bob [words]`, `unban 1 #c bob`,
-/// `away [words]`, `connect`, `reply 1 #c id words`, `react 1 #c id +yes -no`, `retract 1 #c id[,id] [words]`. In words, `\n` ends a line.
+/// `away [words]`, `connect`, `reply 1 #c id words`, `react 1 #c id +yes -no`, `retract 1 #c id[,id] [words]`,
+/// `typing #c active`. In words, `\n` ends a line.
 pub(super) fn command(text: &str) -> Command {
     let text = text.replace("\\n", "\n");
     let mut words = text.splitn(2, ' ');
@@ -20,6 +21,22 @@ pub(super) fn command(text: &str) -> Command {
         room: Name::from(name),
     };
     let some = |words: &str| (!words.is_empty()).then(|| Name::from(words));
+    if verb == "typing" {
+        let (name, state) = rest.split_once(' ').expect("a target and a state");
+        return Command::Typing {
+            to: if name.starts_with('#') {
+                Recipient::Room(room(name))
+            } else {
+                let person = Name::from(name);
+                Recipient::Person(PersonId { server, person })
+            },
+            state: match state {
+                "active" => Typing::Active,
+                "paused" => Typing::Paused,
+                _ => Typing::Done,
+            },
+        };
+    }
     if matches!(verb, "join" | "leave" | "away" | "connect") {
         let (name, more) = rest.split_once(' ').unwrap_or((rest, ""));
         return match verb {
