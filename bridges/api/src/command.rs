@@ -1,7 +1,7 @@
 //! What a user wants done on the network.
 
 use crate::event::Rank;
-use crate::ids::{Name, PersonId, RoomId, ServerId, TransactionId};
+use crate::ids::{Name, PersonId, RoomId, ServerId, Timestamp, TransactionId};
 use crate::relation::{Relation, Target, Typing};
 use crate::secret::Secret;
 use crate::text::Content;
@@ -33,6 +33,9 @@ pub enum Command {
         nick: Name,
         /// The room's password.
         key: Option<Secret>,
+        /// When the newest message was said that is known. Where the network keeps what is said, what came after it (or,
+        /// where nothing is known, some of the newest) is told right after the join, each as `missed`.
+        since: Option<Timestamp>,
     },
     /// Leave a room. Answered by [`RoomEvent::Left`](crate::RoomEvent::Left).
     Leave {

@@ -318,6 +318,8 @@ pub struct Message {
     pub content: Content,
     /// The older message that it refers to.
     pub relation: Option<Relation<MessageId>>,
+    /// Whether it was said while the user was not there, and fetched now. It may be known already.
+    pub missed: bool,
 }
 
 /// How a command ended.

@@ -355,6 +355,7 @@ fn somebody_keeps_the_occupant_id_over_changes_of_the_nickname() {
         at: NOW,
         content: Content::plain("y"),
         relation: None,
+        missed: false,
     };
     let after = desk.room(RoomEvent::Message(message));
     assert!(

@@ -149,6 +149,7 @@ fn a_reply_from_the_network_names_the_message_in_the_room() {
             at: NOW,
             content: Content::plain("that"),
             relation: Some(Relation::Reply(MessageId(of.into()))),
+            missed: false,
         }))
     };
     let (lookup, lines) = desk.tells(answer("m1b"), Some(older));
@@ -521,4 +522,36 @@ fn typing_goes_out_where_the_network_has_it() {
         unable.stanza(&groupchat(composing)).is_empty(),
         "and no error either"
     );
+}
+
+/// What was fetched is shown with its time, and what is known already is not shown again.
+#[test]
+fn what_was_missed_comes_once() {
+    let mut desk = desk();
+    let missed = |id: Option<&str>| {
+        room(RoomEvent::Message(Message {
+            ids: id.map(|id| MessageId(id.into())).into_iter().collect(),
+            txn: None,
+            sender: "bob".into(),
+            nick: "bob".into(),
+            at: NOW,
+            content: Content::plain("while you were out"),
+            relation: None,
+            missed: true,
+        }))
+    };
+    let known = found(&mut desk, "bob", "while you were out");
+    let (lookup, lines) = desk.tells(missed(Some("m1")), Some(known));
+    assert_eq!(
+        lookup.map(|lookup| lookup.which),
+        Some(Which::Remote(MessageId("m1".into())))
+    );
+    assert!(lines.is_empty(), "{lines:#?}");
+    let (_, lines) = desk.tells(missed(Some("m7")), None);
+    assert!(
+        has(&lines, &["<message", "while you were out", "<delay "]) && has(&lines, &["Write(Message"]),
+        "{lines:#?}"
+    );
+    let (lookup, lines) = desk.tells(missed(None), None);
+    assert!(lookup.is_none() && has(&lines, &["<delay "]), "{lines:#?}");
 }

@@ -130,6 +130,7 @@ impl<'a> User<'a> {
             room: room.clone(),
             nick: self.nick.clone(),
             key: key.map(Secret::new),
+            since: None,
         }]);
     }
 

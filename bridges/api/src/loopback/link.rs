@@ -205,7 +205,11 @@ impl Server {
             // Of what was taken back meanwhile nothing is left.
             let missed = missed.filter(|message| !message.content.text.plain.is_empty());
             for message in missed.cloned().collect::<Vec<_>>() {
-                self.tell_of_room(me, room, RoomEvent::Message(message));
+                let missed = crate::event::Message {
+                    missed: true,
+                    ..message
+                };
+                self.tell_of_room(me, room, RoomEvent::Message(missed));
             }
         }
         if let Some(link) = self.links.get_mut(&session) {

@@ -51,6 +51,7 @@
 //!     room: network.room("#tea"),
 //!     nick: "Alice".into(),
 //!     key: None,
+//!     since: None,
 //! }]);
 //! network.person("Bob").join("#tea")?.say("#tea", "is it ready?")?;
 //!

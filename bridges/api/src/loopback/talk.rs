@@ -123,6 +123,7 @@ impl Server {
             at: self.tick(),
             content,
             relation,
+            missed: false,
         }
     }
 

@@ -55,6 +55,7 @@ impl Scene {
             room: self.network.room(room),
             nick: "alice".into(),
             key: None,
+            since: None,
         }]);
     }
 

@@ -25,6 +25,9 @@ impl Client {
         if message.source.is_some_and(|source| !is_sane(source.nick)) {
             return;
         }
+        if self.on_history_line(now, &message) {
+            return;
+        }
         let own_label = message.tags.get("label").and_then(|label| read_label(&label));
         self.label = own_label.or_else(|| self.label_of_batch(&message));
         match message.command {
@@ -45,7 +48,11 @@ impl Client {
             "PONG" => {
                 self.book.pong(message.last(), now.at, &mut self.events);
             }
-            "BATCH" => self.on_batch(&message, own_label),
+            "BATCH" => {
+                if !self.on_history_batch(now, &message) {
+                    self.on_batch(&message, own_label);
+                }
+            }
             "CAP" => self.on_late_cap(&message),
             "FAIL" => self.on_fail(now, &message),
             "WARN" | "NOTE" | "WALLOPS" => self.server_says(message.last()),
@@ -163,6 +170,9 @@ impl Client {
     fn on_fail(&mut self, now: Now, message: &Message<'_>) {
         let verb = message.param(0);
         let words = format::to_text(message.last()).plain;
+        if verb == "CHATHISTORY" {
+            return self.history_failed(now, message);
+        }
         if verb == "JOIN" {
             let context = message.params().get(2..).unwrap_or_default();
             for name in context {

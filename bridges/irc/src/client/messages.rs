@@ -91,6 +91,7 @@ impl Client {
             at: message_time(now, message),
             content,
             relation: reply_of(message).map(Relation::Reply),
+            missed: false,
         };
         let mut folded = std::mem::take(&mut self.folded);
         self.isupport.casemapping.fold_into(target, &mut folded);
@@ -140,6 +141,9 @@ impl Client {
             return;
         };
         let (id, is_in) = (room.id.clone(), room.is_in());
+        if is_in && let RoomEvent::Message(said) = &event {
+            room.newest = room.newest.max(Some(said.at));
+        }
         let event = RemoteEvent::Room { room: id, event };
         let Some(snapshot) = room.holds() else {
             if is_in {

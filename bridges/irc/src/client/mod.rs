@@ -14,6 +14,7 @@ mod entering;
 mod from_irc;
 mod members;
 mod messages;
+mod missed;
 mod nicknames;
 mod pending;
 mod people;
@@ -43,6 +44,7 @@ use crate::proto::line::Line;
 
 use bans::RecentBans;
 use book::{Book, PartId};
+use missed::OpenPage;
 use people::People;
 use pulse::Pulse;
 use queue::{Bucket, Queue};
@@ -106,6 +108,8 @@ pub(crate) struct Client {
     leaving: bool,
     /// Open batches that answer a labelled command: reference and label.
     batches: Vec<(Box<str>, PartId)>,
+    /// Open batches of what was missed.
+    pages: Vec<OpenPage>,
     /// The label that the line at hand answers to.
     label: Option<PartId>,
     /// The bytes of our own `nick!user@host` behind the nick, once the server has shown it.
@@ -150,6 +154,7 @@ impl Client {
             events: Vec::new(),
             leaving: false,
             batches: Vec::new(),
+            pages: Vec::new(),
             label: None,
             own_userhost: None,
             told_relations: Relations::NONE,

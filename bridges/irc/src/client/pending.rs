@@ -239,6 +239,7 @@ impl Pending {
                 None => std::mem::replace(&mut **content, empty()),
             },
             relation: None,
+            missed: false,
         };
         Some(match to.clone() {
             Recipient::Room(room) => RemoteEvent::Room {

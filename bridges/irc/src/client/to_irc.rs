@@ -31,7 +31,7 @@ impl Client {
         match command {
             Command::Connect { .. } => self.tell_online(None),
             Command::Disconnect { .. } => {}
-            Command::Join { room, key, .. } => self.join(now, room, key),
+            Command::Join { room, key, since, .. } => self.join(now, room, key, since),
             Command::Leave { room, reason } => self.leave(room, reason.as_deref()),
             Command::SetAway { text } => self.set_away(text.as_deref()),
             Command::Send {

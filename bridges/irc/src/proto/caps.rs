@@ -26,9 +26,10 @@ pub enum Cap {
     StandardReplies,
     Sasl,
     MessageRedaction,
+    ChatHistory,
 }
 
-const NAMES: [(Cap, &str); 18] = [
+const NAMES: [(Cap, &str); 19] = [
     (Cap::MessageTags, "message-tags"),
     (Cap::ServerTime, "server-time"),
     (Cap::MultiPrefix, "multi-prefix"),
@@ -47,6 +48,7 @@ const NAMES: [(Cap, &str); 18] = [
     (Cap::StandardReplies, "standard-replies"),
     (Cap::Sasl, "sasl"),
     (Cap::MessageRedaction, "draft/message-redaction"),
+    (Cap::ChatHistory, "draft/chathistory"),
 ];
 
 impl Cap {
@@ -158,6 +160,10 @@ impl CapSet {
         }
         if !self.has(Cap::MessageTags) {
             wanted.remove(Cap::MessageRedaction);
+        }
+        let needed = [Cap::Batch, Cap::ServerTime, Cap::MessageTags];
+        if !needed.into_iter().all(|cap| self.has(cap)) {
+            wanted.remove(Cap::ChatHistory);
         }
         if !self.has(Cap::Batch) {
             wanted.remove(Cap::LabeledResponse);

@@ -34,6 +34,10 @@ pub struct Isupport {
     pub join_targets: Option<usize>,
     /// The client-only tags that are not relayed.
     pub tag_deny: TagDeny,
+    /// The most messages in one answer to CHATHISTORY; 0 is no bound.
+    pub chat_history: Option<usize>,
+    /// How CHATHISTORY may name messages; empty where the server does not say.
+    pub reference_types: Box<str>,
 }
 
 impl Default for Isupport {
@@ -53,6 +57,8 @@ impl Default for Isupport {
             modes: 3,
             join_targets: None,
             tag_deny: TagDeny::default(),
+            chat_history: None,
+            reference_types: "".into(),
         }
     }
 }
@@ -84,6 +90,8 @@ impl Isupport {
             "HOSTLEN" => self.host_len = number(value),
             "USERLEN" => self.user_len = number(value),
             "MODES" => self.modes = number(value).unwrap_or(12),
+            "CHATHISTORY" => self.chat_history = value.parse().ok(),
+            "MSGREFTYPES" => self.reference_types = value.into(),
             "CLIENTTAGDENY" => self.tag_deny = TagDeny::parse(value),
             "-CLIENTTAGDENY" => self.tag_deny = TagDeny::default(),
             "TARGMAX" => {
@@ -112,6 +120,12 @@ impl Isupport {
         } else {
             target
         }
+    }
+
+    /// Whether CHATHISTORY may name messages in this way (draft/chathistory, MSGREFTYPES). Who says nothing takes all.
+    #[must_use]
+    pub fn refers_by(&self, way: &str) -> bool {
+        self.reference_types.is_empty() || self.reference_types.split(',').any(|known| known == way)
     }
 
     /// The rank that a mode letter gives.

@@ -194,6 +194,7 @@ impl User {
             room: room_id(room),
             nick: self.nick.clone(),
             key: key.map(viaduct_bridge::Secret::new),
+            since: None,
         });
     }
 

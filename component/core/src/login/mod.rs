@@ -188,6 +188,7 @@ impl Login {
                 room: room.room.clone(),
                 nick,
                 key,
+                since: room.newest(),
             });
         }
         for command in again {

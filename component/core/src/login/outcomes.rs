@@ -211,6 +211,7 @@ impl Login {
                         payload: record.payload.clone(),
                         ids,
                         client_id: record.client_id.clone(),
+                        late: false,
                     };
                     let placed = room.place(&self.ctx, placing, out);
                     if let Act::Retract(found) = &act

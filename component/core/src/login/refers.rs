@@ -73,6 +73,8 @@ impl Login {
     fn room_refers(&self, id: &RoomId, event: &RoomEvent) -> Option<Lookup> {
         // Most of what comes refers to nothing: that is seen first.
         let (of, sender) = match event {
+            // What was missed may be in the archive already: then it is the message itself that is found.
+            RoomEvent::Message(message) if message.missed => (message.ids.first()?, None),
             RoomEvent::Message(message) if message.txn.is_none() => {
                 (message.relation.as_ref()?.target(), None)
             }

@@ -298,6 +298,7 @@ impl Login {
                 room: room.room.clone(),
                 nick: nick.clone(),
                 key: room.key.clone(),
+                since: room.newest(),
             });
         }
         for command in commands {

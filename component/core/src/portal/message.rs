@@ -27,6 +27,8 @@ pub struct Placing {
     pub ids: Vec<MessageId>,
     /// The `id` that the user's client gave it.
     pub client_id: Option<Name>,
+    /// Whether it was said some time ago, and clients are to see when.
+    pub late: bool,
 }
 
 impl Room {
@@ -39,7 +41,12 @@ impl Room {
             nick: placing.nick,
             payload: placing.payload,
         };
-        self.place_said(placing.at, said, (placing.ids, placing.client_id), out)
+        let when = if placing.late {
+            render::When::Delayed
+        } else {
+            render::When::Live
+        };
+        self.place_said(placing.at, said, (placing.ids, placing.client_id), when, out)
     }
 
     /// As [`Room::place`], with everything that is shown given.
@@ -48,6 +55,7 @@ impl Room {
         at: Timestamp,
         said: Said,
         (ids, client_id): (Vec<MessageId>, Option<Name>),
+        when: render::When,
         out: &mut Effects,
     ) -> MessageRecord {
         self.last = self.last.next();
@@ -76,7 +84,7 @@ impl Room {
             return record;
         }
         for joined in self.joined.iter().filter(|joined| joined.live) {
-            let stanza = render::groupchat(&record, &self.jid, &joined.jid, render::When::Live);
+            let stanza = render::groupchat(&record, &self.jid, &joined.jid, when);
             out.send_marked(stanza, self.mark(&joined.resource, self.last));
         }
         record
@@ -90,9 +98,10 @@ impl Room {
         found: Option<&Found>,
         out: &mut Effects,
     ) {
-        if !self.recorded {
+        if !self.recorded || message.missed && found.is_some() {
             return;
         }
+        // The message that was looked up for a missed one would have been itself.
         let mut payload = payload::from_network(&message.content);
         if message.relation.is_some() {
             payload += &self.relation_payload(ctx, message, found);
@@ -104,6 +113,7 @@ impl Room {
             payload: payload.into(),
             ids: message.ids.clone(),
             client_id: None,
+            late: message.missed,
         };
         self.place(ctx, placing, out);
     }

@@ -204,6 +204,12 @@ impl Room {
         }))
     }
 
+    /// When the newest message was said that is in the archive.
+    #[must_use]
+    pub fn newest(&self) -> Option<Timestamp> {
+        (self.last.0 > 0).then_some(self.last_at)
+    }
+
     /// The user's own occupant, while the user is inside.
     #[must_use]
     pub fn myself(&self) -> Option<&Occupant> {

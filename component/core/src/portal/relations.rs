@@ -12,6 +12,7 @@ use crate::payload;
 use crate::records::{MessageRecord, Said, Write, archive_id};
 use crate::refer::{Found, MOST_REACTIONS, ReactionsRecord};
 use crate::relation::{self, Moderated};
+use crate::render::When;
 
 impl Room {
     /// Whether the user said this.
@@ -112,6 +113,7 @@ impl Room {
                 payload: relation::retract(&archive_id(older), None).into(),
                 ids: Vec::new(),
                 client_id: None,
+                late: false,
             };
             let placed = self.place(ctx, placing, out);
             self.bury(older, &placed, None, out);
@@ -141,7 +143,7 @@ impl Room {
             occupant: "".into(),
             payload: relation::retract(&archive_id(older), Some(moderated)).into(),
         };
-        let placed = self.place_said(at, said, (Vec::new(), None), out);
+        let placed = self.place_said(at, said, (Vec::new(), None), When::Live, out);
         self.bury(older, &placed, Some(moderated), out);
     }
 
@@ -176,5 +178,6 @@ fn placing(reaction: &Reaction, payload: String) -> Placing {
         payload: payload.into(),
         ids: Vec::new(),
         client_id: None,
+        late: false,
     }
 }

@@ -258,6 +258,7 @@ impl Desk {
             at: NOW,
             content: viaduct_bridge::Content::plain(body),
             relation: None,
+            missed: false,
         }))
     }
 }

@@ -38,6 +38,7 @@ mod login;
 mod login_contacts;
 mod login_end;
 mod login_services;
+mod missed;
 mod moderation;
 mod moderation_ranks;
 mod nick;
@@ -93,6 +94,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     ping::CASES,
     presence::CASES,
     private::CASES,
+    missed::CASES,
     relations::CASES,
     room_disco::CASES,
     subject::CASES,

@@ -37,6 +37,7 @@ scenarios! {
     channel_refused
     channel_rejoined
     channel_twice
+    chathistory
     ctcp
     echo
     echo_without_labels

@@ -138,6 +138,9 @@ fn said(message: &Message) -> String {
     for id in &message.ids {
         out += &format!(" id={}", id.0);
     }
+    if message.missed {
+        out += " missed";
+    }
     match &message.relation {
         Some(Relation::Reply(to)) => out += &format!(" to={}", to.0),
         Some(Relation::Correction(of)) => out += &format!(" instead-of={}", of.0),

@@ -8,7 +8,8 @@ use viaduct_bridge::{
 /// `join #c [key]`, `leave #c [words]`, `say 1 #c words`, `me 1 #c words`, `notice 1 #c words`, `topic 1 #c words`,
 /// `nick 1 new`, `rank 1 #c bob +ov-h`, `kick 1 #c bob [words]`, `ban 1 #c bob [words]`, `unban 1 #c bob`,
 /// `away [words]`, `connect`, `reply 1 #c id words`, `react 1 #c id +yes -no`, `retract 1 #c id[,id] [words]`,
-/// `typing #c active`. In words, `\n` ends a line.
+/// `typing #c active`,
+/// `join-since #c microseconds`. In words, `\n` ends a line.
 pub(super) fn command(text: &str) -> Command {
     let text = text.replace("\\n", "\n");
     let mut words = text.splitn(2, ' ');
@@ -37,13 +38,14 @@ pub(super) fn command(text: &str) -> Command {
             },
         };
     }
-    if matches!(verb, "join" | "leave" | "away" | "connect") {
+    if matches!(verb, "join" | "join-since" | "leave" | "away" | "connect") {
         let (name, more) = rest.split_once(' ').unwrap_or((rest, ""));
         return match verb {
-            "join" => Command::Join {
+            "join" | "join-since" => Command::Join {
                 room: room(name),
                 nick,
-                key: (!more.is_empty()).then(|| Secret::new(more)),
+                key: (verb == "join" && !more.is_empty()).then(|| Secret::new(more)),
+                since: (verb != "join").then(|| Timestamp(more.parse().expect("microseconds"))),
             },
             "leave" => Command::Leave {
                 room: room(name),
