@@ -111,6 +111,14 @@ pub enum RoomEvent {
         /// Why, in words.
         reason: Option<Name>,
     },
+    /// The room has another name from now on, under which the user is in it. Everything else about it is told when it is
+    /// entered under that name.
+    Moved {
+        /// What it is called now.
+        to: RoomId,
+        /// Why, in words.
+        reason: Option<Name>,
+    },
     /// Somebody came.
     MemberJoined(Member),
     /// Somebody else left this room (for leaving the server see [`PersonEvent::Gone`]).

@@ -555,3 +555,36 @@ fn what_was_missed_comes_once() {
     let (lookup, lines) = desk.tells(missed(None), None);
     assert!(lookup.is_none() && has(&lines, &["<delay "]), "{lines:#?}");
 }
+
+#[test]
+fn a_room_that_moves_takes_its_archive_along() {
+    let mut desk = desk();
+    desk.says("bob", "before");
+    let mut to = room_id();
+    to.room = "#new".into();
+    let reason = Some("typo".into());
+    let lines = desk.room(RoomEvent::Moved { to, reason });
+    let destroy = "<destroy jid='#new%srv@gw.example'><reason>typo</reason></destroy>";
+    assert!(
+        has(
+            &lines,
+            &["<presence", &format!("{ROOM}/me"), "type='unavailable'", destroy]
+        ),
+        "{lines:#?}"
+    );
+    assert!(
+        has(&lines, &["Write(Portal", "#new%srv", "room: \"#new\""]),
+        "{lines:#?}"
+    );
+    assert!(
+        has(&lines, &["SetTimer", "Grace("]),
+        "nobody may come: {lines:#?}"
+    );
+    let lines = desk.stanza(&format!(
+        "<presence from='{PHONE}' to='#new%srv@gw.example/me'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
+    ));
+    assert!(
+        has(&lines, &["Submit(Join", "#new", "since: Some("]),
+        "{lines:#?}"
+    );
+}

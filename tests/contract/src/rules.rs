@@ -204,6 +204,11 @@ impl View {
                 return Ok(());
             }
             RoomEvent::Refused { .. } => return Ok(()),
+            RoomEvent::Moved { .. } => {
+                let known = self.rooms.remove(id).is_some();
+                ensure!(known, "{id:?} was moved without the user being there");
+                return Ok(());
+            }
             RoomEvent::Left { how, .. } => {
                 // To leave is answered in any case, and a loss may be told of the room or of the server first.
                 let known = self.rooms.remove(id).is_some();

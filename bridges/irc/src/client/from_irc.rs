@@ -34,6 +34,7 @@ impl Client {
             "PRIVMSG" => self.on_message(now, &message, false),
             "NOTICE" => self.on_message(now, &message, true),
             "TAGMSG" => self.on_tagmsg(now, &message),
+            "RENAME" => self.on_rename(&message),
             "REDACT" => self.on_redact(now, &message),
             "JOIN" => self.on_join(now, &message),
             "PART" => self.on_part(&message),

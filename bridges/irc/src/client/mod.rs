@@ -23,6 +23,7 @@ mod queue;
 mod refusal;
 mod registration;
 mod relations;
+mod rename;
 mod rooms;
 mod snapshot;
 pub(crate) mod to_irc;

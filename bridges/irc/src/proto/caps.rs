@@ -27,9 +27,10 @@ pub enum Cap {
     Sasl,
     MessageRedaction,
     ChatHistory,
+    ChannelRename,
 }
 
-const NAMES: [(Cap, &str); 19] = [
+const NAMES: [(Cap, &str); 20] = [
     (Cap::MessageTags, "message-tags"),
     (Cap::ServerTime, "server-time"),
     (Cap::MultiPrefix, "multi-prefix"),
@@ -49,6 +50,7 @@ const NAMES: [(Cap, &str); 19] = [
     (Cap::Sasl, "sasl"),
     (Cap::MessageRedaction, "draft/message-redaction"),
     (Cap::ChatHistory, "draft/chathistory"),
+    (Cap::ChannelRename, "draft/channel-rename"),
 ];
 
 impl Cap {

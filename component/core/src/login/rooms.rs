@@ -42,6 +42,7 @@ impl Login {
                     self.release(&id.server, out);
                 }
             }
+            RoomEvent::Moved { to, reason } => self.room_moved(id, to, reason.as_deref(), out),
             RoomEvent::MemberJoined(member) => room.member_joined(ctx, &member, out),
             RoomEvent::MemberLeft { person, how, reason } => {
                 room.member_left(ctx, &person, &how, reason, out)
@@ -147,6 +148,29 @@ impl Login {
         }
     }
 
+    /// A room has another name: its clients are sent there, and the user's place is kept until one of them comes.
+    fn room_moved(&mut self, id: &RoomId, to: RoomId, reason: Option<&str>, out: &mut Effects) {
+        let jid = self.ctx.jid(&viaduct_bridge::Address::Room(to.clone()));
+        let Some(mut room) = self.rooms.remove(id) else {
+            return;
+        };
+        room.destroyed(&jid, reason, out);
+        let portal = if let Some(known) = self.rooms.get_mut(&to) {
+            // The user has been in a room of the new name before: each keeps its own archive.
+            known.unseen = true;
+            let portal = known.id;
+            self.rooms.insert(id.clone(), room);
+            portal
+        } else {
+            room.renamed_to(to.clone(), jid, out);
+            room.unseen = true;
+            let portal = room.id;
+            self.rooms.insert(to, room);
+            portal
+        };
+        self.begin_grace(portal, out);
+    }
+
     /// Waits for a client that was lost, and then leaves the room.
     pub(super) fn begin_grace(&self, portal: PortalId, out: &mut Effects) {
         out.push(Effect::SetTimer {
@@ -164,7 +188,11 @@ impl Login {
             return;
         };
         let server = room.room.server.clone();
-        if let Some(command) = room.depart(None) {
+        let here = std::mem::take(&mut room.unseen).then(|| viaduct_bridge::Command::Leave {
+            room: room.room.clone(),
+            reason: None,
+        });
+        if let Some(command) = room.depart(None).or(here) {
             self.submit(command, out);
         }
         self.release(&server, out);

@@ -196,7 +196,7 @@ impl Login {
             || self
                 .rooms
                 .values()
-                .any(|room| room.room.server == *id && room.place != Place::Outside);
+                .any(|room| room.room.server == *id && (room.place != Place::Outside || room.unseen));
         if needed {
             return;
         }

@@ -24,6 +24,7 @@ impl Room {
         }
         let before = self.shown.clone().unwrap_or_default();
         self.place = Place::Inside;
+        self.unseen = false;
         self.me = me;
         self.occupants = Occupants::of(members, &before);
         self.flags = flags;

@@ -10,6 +10,7 @@ pub mod leave;
 pub mod members;
 pub mod message;
 pub mod moderation;
+pub mod moved;
 pub mod nick;
 pub mod occupants;
 pub mod presence;
@@ -121,6 +122,8 @@ pub struct Room {
     pub last_at: Timestamp,
     /// Whether the portal is on record.
     pub recorded: bool,
+    /// Whether the network has put the user in while no client is: the room was moved here.
+    pub unseen: bool,
     /// Who is believed to be typing, or to have paused, and until when.
     pub typists: Vec<(Name, Typing, Timestamp)>,
 }
@@ -155,6 +158,7 @@ impl Room {
             last: Position(0),
             last_at: Timestamp(0),
             recorded: false,
+            unseen: false,
             typists: Vec::new(),
         }
     }

@@ -58,6 +58,7 @@ scenarios! {
     relations
     relations_fenced
     relations_unknown
+    rename
     replies_of_the_standard
     split
     typing

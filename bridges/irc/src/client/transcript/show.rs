@@ -59,6 +59,9 @@ fn room_event(event: &RoomEvent) -> String {
         }
         RoomEvent::Refused { failure } => format!("refused {}", show_failure(failure)),
         RoomEvent::Left { how, reason } => format!("left {}", departure(how, reason.as_deref())),
+        RoomEvent::Moved { to, reason } => {
+            format!("is {} now: {}", to.room, reason.as_deref().unwrap_or_default())
+        }
         RoomEvent::MemberJoined(m) => format!("+ {}", member(m)),
         RoomEvent::MemberLeft { person, how, reason } => {
             format!("- {person} {}", departure(how, reason.as_deref()))
