@@ -8,7 +8,8 @@ use crate::capability::Capabilities;
 use crate::command::Command;
 use crate::event::RemoteEvent;
 use crate::ids::{Name, ServerId};
-use crate::login::{Account, Form, LoginFlow};
+use crate::login::{Account, Answers, Form, LoginFlow};
+use crate::settings::{BadSetting, Scope, Settings};
 
 /// One configured network.
 pub trait Bridge: Send + Sync {
@@ -58,6 +59,36 @@ pub trait Bridge: Send + Sync {
 
     /// Begins a login (or a change of the one on record). Its first answers are those to [`Bridge::form`].
     fn log_in(&self, user: &str, account: Option<&Account>) -> Box<dyn LoginFlow>;
+
+    /// What a user can set within a scope, with what is set now. Empty where there is nothing to set.
+    fn settings_form(&self, scope: &Scope, settings: &Settings) -> Form {
+        let _ = (scope, settings);
+        Form::default()
+    }
+
+    /// Reads answers to [`Bridge::settings_form`]. A field that is missing stays as it was; one that is empty goes back
+    /// to its default, but an empty secret stays.
+    ///
+    /// # Errors
+    /// Names the field that cannot be so, and why.
+    fn read_settings(
+        &self,
+        scope: &Scope,
+        settings: &Settings,
+        answers: &Answers,
+    ) -> Result<Settings, BadSetting> {
+        let _ = (scope, answers);
+        Ok(settings.clone())
+    }
+
+    /// Starts what works beside the sessions, such as a listener. Called once, before the first session is opened, and
+    /// not at all where the configuration is only checked.
+    ///
+    /// # Errors
+    /// When it cannot work; in words for the operator.
+    fn start(&self) -> std::io::Result<()> {
+        Ok(())
+    }
 
     /// Opens a session. It connects nowhere until a command asks for it.
     fn open(&self, context: SessionContext) -> Box<dyn Session>;

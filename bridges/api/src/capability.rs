@@ -42,6 +42,11 @@ pub struct Capabilities {
     pub room_passwords: Level,
     /// Telling others that the user is away.
     pub away: Level,
+    /// Saying something to a server in the network's own language.
+    pub raw: Level,
+    /// Telling whether somebody is on the network, rooms or not ([`Command::Watch`](crate::Command::Watch)). Where it
+    /// is partial, changes may be told late.
+    pub watch: Level,
     /// Referring to messages that were said before. Partial where servers differ: then each connection tells what it
     /// can do ([`ServerEvent::Relations`](crate::ServerEvent::Relations)).
     pub relations: Relations,

@@ -2,8 +2,10 @@
 
 use crate::event::Rank;
 use crate::ids::{Name, PersonId, RoomId, ServerId, Timestamp, TransactionId};
+use crate::question::Question;
 use crate::relation::{Relation, Target, Typing};
 use crate::secret::Secret;
+use crate::settings::{Scope, Settings};
 use crate::text::Content;
 
 /// One thing to do on the network. Commands of one session are done in the order in which they were submitted.
@@ -144,11 +146,87 @@ pub enum Command {
         /// Why.
         reason: Option<Name>,
     },
+    /// What the user has set for a server or a room, or for everything, from now on. A session is told before its
+    /// first other command. What concerns making a connection counts from the next one.
+    Configure {
+        /// What it is about.
+        scope: Scope,
+        /// All that is set there.
+        settings: Settings,
+    },
+    /// Say something to a server in the network's own language.
+    Raw {
+        /// Comes back with the outcome.
+        txn: TransactionId,
+        /// Which server.
+        server: ServerId,
+        /// What.
+        line: Name,
+    },
+    /// Change how a room is.
+    SetRoom {
+        /// Comes back with the outcome. What of it the network refused shows in the room's flags, as always.
+        txn: TransactionId,
+        /// Which room.
+        room: RoomId,
+        /// What to change.
+        change: RoomChange,
+    },
+    /// Invite somebody into a room.
+    Invite {
+        /// Comes back with the outcome.
+        txn: TransactionId,
+        /// Which room.
+        room: RoomId,
+        /// Whom, folded.
+        person: Name,
+    },
+    /// Ask something.
+    Ask {
+        /// Comes back with the answer, or with the failure to get one. There always is one of them, in bounded time.
+        txn: TransactionId,
+        /// What.
+        question: Question,
+        /// The nickname to ask for if there is no connection to the server yet; `None`: then do not connect, and fail.
+        nick: Option<Name>,
+    },
     /// Tell the other people of all connected servers that the user is away (or, with `None`, back).
     SetAway {
         /// Why, or `None` when back.
         text: Option<Name>,
     },
+    /// Tell whether somebody is on the network, now and whenever that changes, by [`PersonEvent::Online`],
+    /// [`PersonEvent::Offline`] and [`PersonEvent::Away`](crate::PersonEvent::Away). Makes no connection, and holds
+    /// as long as the one that there is. How soon changes are told, and of how many people, is the network's matter.
+    ///
+    /// [`PersonEvent::Online`]: crate::PersonEvent::Online
+    /// [`PersonEvent::Offline`]: crate::PersonEvent::Offline
+    Watch {
+        /// Whom.
+        person: PersonId,
+    },
+    /// Tell no longer.
+    Unwatch {
+        /// Of whom.
+        person: PersonId,
+    },
+}
+
+/// What to change about a room: what is `None` stays as it is. See [`RoomFlags`](crate::RoomFlags).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RoomChange {
+    /// Only those with voice may speak.
+    pub moderated: Option<bool>,
+    /// Only invited people may enter.
+    pub invite_only: Option<bool>,
+    /// The room is in no public list.
+    pub hidden: Option<bool>,
+    /// Only operators may change the subject.
+    pub topic_locked: Option<bool>,
+    /// A password, or none any more.
+    pub password: Option<Option<Secret>>,
+    /// How many people may be in it, or as many as like.
+    pub limit: Option<Option<u32>>,
 }
 
 /// To whom something is said.
@@ -183,13 +261,20 @@ impl Command {
             | Self::SetNick { txn, .. }
             | Self::SetRank { txn, .. }
             | Self::Kick { txn, .. }
-            | Self::SetBan { txn, .. } => Some(*txn),
+            | Self::SetBan { txn, .. }
+            | Self::Raw { txn, .. }
+            | Self::SetRoom { txn, .. }
+            | Self::Invite { txn, .. }
+            | Self::Ask { txn, .. } => Some(*txn),
             Self::Connect { .. }
             | Self::Disconnect { .. }
             | Self::Join { .. }
             | Self::Leave { .. }
+            | Self::Configure { .. }
+            | Self::SetAway { .. }
             | Self::Typing { .. }
-            | Self::SetAway { .. } => None,
+            | Self::Watch { .. }
+            | Self::Unwatch { .. } => None,
         }
     }
 }

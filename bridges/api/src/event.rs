@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::ids::{MessageId, Name, PersonId, RoomId, ServerId, Timestamp, TransactionId};
+use crate::question::Reply;
 use crate::relation::{Reaction, Relation, Relations, Retraction, Typing};
 use crate::text::Content;
 
@@ -45,13 +46,15 @@ pub enum RemoteEvent {
 pub enum ServerEvent {
     /// An attempt begins.
     Connecting,
-    /// The user is logged in.
+    /// The user is logged in. Told again when what the network knows of names has changed, so that
+    /// [`Bridge::parse`](crate::Bridge::parse) reads some localparts in another way than before.
     Online {
         /// The nickname that the user has there, as the server writes it.
         nick: Name,
         /// The same, folded.
         me: Name,
-        /// What the user should be told about this connection (that it is not encrypted, say).
+        /// What the user should be told about this connection (that it is not encrypted, say). Said with every connection
+        /// for which it is true; the core says it to the user once.
         warning: Option<Name>,
     },
     /// The connection was lost, or an attempt failed; the bridge tries again by itself.
@@ -76,12 +79,21 @@ pub enum ServerEvent {
         /// What it says.
         text: Name,
     },
+    /// The network says that the user's nickname belongs to an account, and the user is not logged in to that.
+    NickOwned {
+        /// The nickname.
+        nick: Name,
+        /// Who says so and can be told the password: folded.
+        services: Name,
+    },
     /// Somebody invites the user into a room.
     Invited {
         /// Into which one.
         room: RoomId,
         /// Who, as the network writes it.
         by: Name,
+        /// The same, folded.
+        person: Name,
     },
 }
 
@@ -183,9 +195,17 @@ pub enum PersonEvent {
         /// Why, in words.
         reason: Option<Name>,
     },
+    /// They are watched, and they are on the network.
+    Online {
+        /// The name for display.
+        nick: Name,
+    },
+    /// They are watched, and they are not on the network. Of somebody in a room that the user is in, [`Self::Gone`] is
+    /// told as well.
+    Offline,
     /// They are away, or back (`None`).
     Away {
-        /// Why, in words.
+        /// Why, in words; empty where the network does not say why.
         text: Option<Name>,
     },
 }
@@ -340,6 +360,8 @@ pub enum Outcome {
         /// When, where the network tells.
         at: Option<Timestamp>,
     },
+    /// What was asked.
+    Answered(Box<Reply>),
     /// It was not done, or nobody can tell.
     Failed(Failure),
 }

@@ -64,7 +64,7 @@ pub enum Refusal {
     Banned,
     /// No more people fit in.
     Full,
-    /// Too fast or too much.
+    /// Too fast or too much: what was refused may be tried again, more slowly.
     Throttled,
     /// The user is not in the room.
     NotInRoom,

@@ -26,14 +26,16 @@ pub mod ids;
 pub mod login;
 pub mod loopback;
 pub mod outgoing;
+pub mod question;
 pub mod relation;
 pub mod secret;
+pub mod settings;
 pub mod text;
 
 pub use address::{Address, BadAddress};
 pub use bridge::{Bridge, Closed, EventSink, Notebook, Session, SessionContext};
 pub use capability::{Capabilities, Level};
-pub use command::{Command, Recipient};
+pub use command::{Command, Recipient, RoomChange};
 pub use event::{
     Departure, Member, Message, Outcome, PersonEvent, Rank, RemoteEvent, RoomEvent, RoomFlags, ServerEvent,
     Topic,
@@ -41,8 +43,10 @@ pub use event::{
 pub use failure::{Failure, Refusal};
 pub use ids::{MessageId, Name, PersonId, RoomId, ServerId, Timestamp, TransactionId};
 pub use login::{Account, Answers, Field, FieldKind, Form, LoginFlow, Step};
+pub use question::{Ban, ListedRoom, Probe, Profile, Question, Reply, RoomList};
 pub use relation::{Reaction, Relation, Relations, Retraction, Target, Typing};
 pub use secret::Secret;
+pub use settings::{BadSetting, Scope, Settings};
 pub use text::{Content, MessageKind, Span, Style, Text};
 
 /// A boxed future, as the object-safe traits of the seam return it.

@@ -56,6 +56,10 @@ pub enum FieldKind {
     Secret,
     /// Yes or no (`1` or `0`).
     Bool,
+    /// Several lines of text.
+    Lines,
+    /// One of these: a value and its label.
+    Choice(&'static [(&'static str, &'static str)]),
 }
 
 /// What comes next in a login.

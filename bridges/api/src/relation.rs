@@ -28,6 +28,12 @@ pub struct Relations {
     pub typing: Level,
 }
 
+impl Default for Relations {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
 impl Relations {
     /// Nothing of all this; replies and corrections are said as text.
     pub const NONE: Self = Self {

@@ -1,21 +1,25 @@
 //! The bridge: what IRC can do, and how it presents itself.
 
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, OnceLock};
 
 use unicode_normalization::UnicodeNormalization as _;
 use viaduct_bridge::outgoing::OutgoingPolicy;
 use viaduct_bridge::{
-    Account, Address, BadAddress, Bridge, Capabilities, Form, Level, LoginFlow, Name, Notebook, Relations,
-    ServerId, Session, SessionContext,
+    Account, Address, Answers, BadAddress, BadSetting, Bridge, Capabilities, Form, Level, LoginFlow, Name,
+    Notebook, Relations, Scope, ServerId, Session, SessionContext, Settings,
 };
 
 use crate::address::{Addresses, server_name};
 use crate::client::to_irc::MAX_MESSAGE_BYTES;
 use crate::config::{ConfigError, IrcConfig};
 use crate::conn::dial::Dialler;
+use crate::conn::ident::{self, Listening};
 use crate::conn::tls::Tls;
 use crate::login::{self, IrcLogin};
 use crate::session::{IrcSession, Shared};
+use crate::settings;
+use crate::users::Users;
 
 /// What IRC can do. Levels are partial where servers differ.
 const CAPABILITIES: Capabilities = Capabilities {
@@ -31,6 +35,8 @@ const CAPABILITIES: Capabilities = Capabilities {
     create_rooms: Level::Full,
     room_passwords: Level::Full,
     away: Level::Full,
+    raw: Level::Full,
+    watch: Level::Partial,
     // What a server offers is told for each connection.
     relations: Relations {
         corrections: Level::Fallback,
@@ -50,6 +56,8 @@ const CAPABILITIES: Capabilities = Capabilities {
 pub struct IrcBridge {
     shared: Arc<Shared>,
     addresses: Addresses,
+    /// The answers to servers, once they are given.
+    ident: OnceLock<Listening>,
 }
 
 impl IrcBridge {
@@ -80,15 +88,19 @@ impl IrcBridge {
                 .filter_map(|name| server_name(name))
                 .collect(),
         };
+        let users = Arc::new(Users::new(&*notebook));
+        let dialler = Dialler::new(policy, notebook.clone(), tls, users.clone(), &config);
         let shared = Shared {
             config,
-            notebook: notebook.clone(),
-            dialler: Dialler::new(policy, notebook, tls),
+            notebook,
+            users,
+            dialler,
             fixed,
         };
         Ok(Self {
             shared: Arc::new(shared),
             addresses,
+            ident: OnceLock::new(),
         })
     }
 }
@@ -174,6 +186,36 @@ impl Bridge for IrcBridge {
             nick_for,
             max_nick: CAPABILITIES.max_nick_bytes,
         })
+    }
+
+    /// Must be called within a tokio runtime: the answers to servers are given on it.
+    fn start(&self) -> io::Result<()> {
+        let (Some(config), Some(registry)) = (&self.shared.config.ident, self.shared.dialler.ident()) else {
+            return Ok(());
+        };
+        let listening = ident::listen(config.listen, registry.clone()).map_err(|error| {
+            let words = format!(
+                "ident.listen: there is no listening at {}: {error}",
+                config.listen
+            );
+            io::Error::new(error.kind(), words)
+        })?;
+        // Only the first call finds a free port, so that there is only one.
+        let _ = self.ident.set(listening);
+        Ok(())
+    }
+
+    fn settings_form(&self, scope: &Scope, settings: &Settings) -> Form {
+        settings::form(&self.shared.config, scope, settings)
+    }
+
+    fn read_settings(
+        &self,
+        scope: &Scope,
+        settings: &Settings,
+        answers: &Answers,
+    ) -> Result<Settings, BadSetting> {
+        settings::read(&self.shared.config, scope, settings, answers)
     }
 
     /// Must be called within a tokio runtime: the session's tasks run on it.

@@ -14,8 +14,13 @@ mod conn;
 mod login;
 pub mod proto;
 mod session;
+mod settings;
 #[cfg(test)]
 mod testing;
+mod users;
 
 pub use bridge::IrcBridge;
-pub use config::{ConfigError, FixedServer, Flood, IrcConfig, ServerConfig, ServerPassword};
+pub use config::{
+    AddressPool, ConfigError, FixedServer, Flood, IdentConfig, IrcConfig, ServerConfig, ServerPassword,
+    WebircConfig,
+};

@@ -8,7 +8,8 @@ use viaduct_bridge::{
 };
 
 use crate::address::{Addresses, server_name};
-use crate::client::{Credentials, Identity};
+use crate::client::{Credentials, End, Identity, Security};
+use crate::conn::dial::Route;
 use crate::conn::{probe, tls};
 use crate::session::Shared;
 
@@ -71,12 +72,15 @@ pub(crate) fn form(fixed: Option<&ServerId>, account: Option<&Account>) -> Form 
             false,
         ),
     ]);
-    let instructions = "Choose the nickname that you want to have on IRC. If you have an account with a server's \
-                        services, give it too: you are logged in before you enter a channel. Leave a password \
-                        empty to keep the one on record.";
+    let mut instructions = "Choose the nickname that you want to have on IRC. If you have an account with a \
+                            server's services, give it too: you are logged in before you enter a channel."
+        .to_owned();
+    if account.is_some() {
+        instructions += " Leave a password empty to keep the one on record.";
+    }
     Form {
-        title: "IRC".to_owned(),
-        instructions: instructions.to_owned(),
+        title: "Register with IRC".to_owned(),
+        instructions,
         fields,
     }
 }
@@ -148,6 +152,10 @@ impl IrcLogin {
         let answer = |name: &str| answers.get(name).map(|text| text.trim()).unwrap_or_default();
         let nick = (self.nick_for)(answer(NICK), self.max_nick)
             .ok_or_else(|| failed(NICK, Refusal::NotAcceptable, "This cannot be a nickname on IRC."))?;
+        if *nick != *answer(NICK) {
+            let words = format!("'{}' cannot be a nickname on IRC; '{nick}' can.", answer(NICK));
+            return Err(failed(NICK, Refusal::NotAcceptable, &words));
+        }
         let mut account = Account {
             name: nick.to_string(),
             ..Account::default()
@@ -249,22 +257,40 @@ impl IrcLogin {
         credentials: Credentials,
     ) -> Result<(), Failure> {
         let plan = self.shared.config.plan(server.as_str());
-        let certificate = account.secrets.get(CERTIFICATE);
-        let dialled = self.shared.dialler.dial(&server, &plan, certificate).await?;
-        if !dialled.encrypted && plan.plain_is_fallback {
-            let words = format!("{server} can only be reached unencrypted; the password was not sent.");
-            return Err(Failure::refused(Refusal::Unreachable, words));
+        let mut upgrade = None;
+        loop {
+            let route = Route {
+                user: &self.user,
+                server: &server,
+                plan: &plan,
+                certificate: account.secrets.get(CERTIFICATE),
+                upgrade,
+            };
+            let dialled = self.shared.dialler.dial(&route).await?;
+            let security = dialled.security;
+            // Unencrypted, the server may still say where it speaks TLS; the password is not for such a connection.
+            let only_upgrade = security == Security::PlainByFallback;
+            let identity = Identity {
+                nick: Name::from(account.name.as_str()),
+                username: username(&self.user),
+                realname: account.settings.get(REALNAME).unwrap_or(&account.name).clone(),
+                webirc: self.shared.webirc(&plan, &self.user),
+                server_password: plan.password.clone(),
+                credentials: (!only_upgrade).then(|| credentials.clone()),
+                security,
+                only_upgrade,
+                warning: None,
+                away: None,
+                commands: Vec::new(),
+                motd: false,
+            };
+            match probe::log_in(&server, &plan, dialled, identity, &*self.shared.notebook).await {
+                Ok(()) => return Ok(()),
+                Err(End::Upgrade { port }) => upgrade = Some(port),
+                Err(End::Refused(failure)) => return Err(failure),
+                Err(End::Lost(words)) => return Err(Failure::refused(Refusal::Unreachable, words)),
+            }
         }
-        let identity = Identity {
-            nick: Name::from(account.name.as_str()),
-            username: username(&self.user),
-            realname: account.settings.get(REALNAME).unwrap_or(&account.name).clone(),
-            server_password: plan.password.clone(),
-            credentials: Some(credentials),
-            warning: None,
-            away: None,
-        };
-        probe::log_in(server, &plan, dialled, identity, &*self.shared.notebook).await
     }
 }
 

@@ -11,16 +11,19 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::error;
 use viaduct_bridge::{
-    Account, BoxFuture, Command, EventSink, Failure, Name, Notebook, Outcome, RemoteEvent, ServerEvent,
-    ServerId, Session, SessionContext,
+    Account, BoxFuture, Command, EventSink, Failure, Name, Notebook, Outcome, RemoteEvent, Scope,
+    ServerEvent, ServerId, Session, SessionContext, Settings,
 };
 
-use crate::client::Identity;
+use crate::client::{Credentials, Identity, Security, Webirc};
 use crate::config::{IrcConfig, ServerPlan};
 use crate::conn::actor::Actor;
-use crate::conn::dial::{Dialled, Dialler, plain_warning};
+use crate::conn::dial::{Dialled, Dialler, Route, plain_warning};
 use crate::conn::inbox::Inbox;
 use crate::login;
+use crate::proto::charset::Charsets;
+use crate::settings::{Personal, channel_encodings};
+use crate::users::Users;
 
 /// How long [`Session::close`] waits for all servers.
 const CLOSING: Duration = Duration::from_secs(4);
@@ -30,8 +33,17 @@ pub(crate) struct Shared {
     pub(crate) config: IrcConfig,
     pub(crate) notebook: Arc<dyn Notebook>,
     pub(crate) dialler: Dialler,
+    pub(crate) users: Arc<Users>,
     /// The only server, in the fixed form.
     pub(crate) fixed: Option<ServerId>,
+}
+
+impl Shared {
+    /// How a user is presented to a server that trusts this gateway.
+    pub(crate) fn webirc(&self, plan: &ServerPlan, user: &str) -> Option<Webirc> {
+        let config = plan.webirc.as_ref()?;
+        self.users.webirc(user, config)
+    }
 }
 
 /// What the tasks of one session share.
@@ -42,29 +54,74 @@ pub(crate) struct SessionState {
     account: Option<Account>,
     /// Why the user is away, for servers that are connected later.
     away: Mutex<Option<Name>>,
+    /// What the user has set.
+    settings: Mutex<HashMap<Scope, Settings>>,
 }
 
 impl SessionState {
+    /// What holds for a server: the operator's word, and what the user has set within it.
+    pub(crate) fn plan(&self, server: &ServerId) -> (ServerPlan, Personal) {
+        let config = &self.shared.config;
+        let mut plan = config.plan(server.as_str());
+        let settings = lock(&self.settings);
+        let personal = settings.get(&Scope::Server(server.clone())).map(Personal::of);
+        let personal = personal.unwrap_or_default();
+        personal.apply(&mut plan, config);
+        (plan, personal)
+    }
+
+    /// How text is read and written on a connection to a server.
+    pub(crate) fn charsets(&self, server: &ServerId, plan: &ServerPlan) -> Charsets {
+        let settings = lock(&self.settings);
+        let rooms = settings.iter().filter_map(|(scope, settings)| match scope {
+            Scope::Room(room) if room.server == *server => {
+                let (reading, writing) = channel_encodings(settings);
+                Some((room.room.clone(), reading, writing))
+            }
+            _ => None,
+        });
+        Charsets::new(plan.charset, plan.charset_out, rooms)
+    }
+
     /// Connects to a server, with the user's certificate if it belongs there.
-    pub(crate) async fn dial(&self, server: &ServerId, plan: &ServerPlan) -> Result<Dialled, Failure> {
+    pub(crate) async fn dial(
+        &self,
+        server: &ServerId,
+        plan: &ServerPlan,
+        upgrade: Option<u16>,
+    ) -> Result<Dialled, Failure> {
         let certificate = self
             .account_for(server)
             .and_then(|account| account.secrets.get(login::CERTIFICATE));
-        self.shared.dialler.dial(server, plan, certificate).await
+        let route = Route {
+            user: &self.user,
+            server,
+            plan,
+            certificate,
+            upgrade,
+        };
+        self.shared.dialler.dial(&route).await
     }
 
     /// Who the user is at a server.
     pub(crate) fn identity(
         &self,
         server: &ServerId,
-        plan: &ServerPlan,
+        (plan, personal): (&ServerPlan, &Personal),
         nick: Name,
-        encrypted: bool,
+        security: Security,
     ) -> Identity {
-        let credentials = self.account_for(server).and_then(login::credentials);
+        let own = personal.account.clone().map(|(account, password)| Credentials {
+            account,
+            password: Some(password),
+            certificate: false,
+        });
+        let credentials = own.or_else(|| self.account_for(server).and_then(login::credentials));
+        let nick = personal.nick.as_deref().map_or(nick, Name::from);
         // Unencrypted, a password is used only where the operator chose plain text for this very server.
-        let trusted = encrypted || !plan.plain_is_fallback;
-        let warning = (!encrypted).then(|| plain_warning(server, credentials.is_some() && !trusted));
+        let trusted = security != Security::PlainByFallback;
+        let warning =
+            (!security.is_encrypted()).then(|| plain_warning(server, credentials.is_some() && !trusted));
         let setting = |name: &str| {
             let account = self.account.as_ref()?;
             account
@@ -73,15 +130,30 @@ impl SessionState {
                 .map(|text| text.trim())
                 .filter(|text| !text.is_empty())
         };
-        let realname = setting(login::REALNAME)
+        let realname = personal
+            .realname
+            .as_deref()
+            .or_else(|| setting(login::REALNAME))
             .or(self.shared.config.realname.as_deref())
             .unwrap_or(&nick)
             .to_owned();
         Identity {
-            username: login::username(&self.user),
+            username: personal
+                .username
+                .clone()
+                .unwrap_or_else(|| login::username(&self.user)),
             realname,
-            server_password: plan.password.clone(),
+            webirc: self.shared.webirc(plan, &self.user),
+            // The user's own password is as secret as the account's.
+            server_password: plan
+                .password
+                .clone()
+                .filter(|_| trusted || personal.password.is_none()),
+            commands: personal.commands.clone(),
+            motd: personal.motd,
             credentials: credentials.filter(|_| trusted),
+            security,
+            only_upgrade: false,
             warning,
             away: lock(&self.away).clone(),
             nick,
@@ -116,6 +188,7 @@ impl IrcSession {
             user: context.user,
             account: context.account,
             away: Mutex::new(None),
+            settings: Mutex::new(HashMap::new()),
         };
         Self {
             state: Arc::new(state),
@@ -149,17 +222,32 @@ impl Session for IrcSession {
             let server = match &command {
                 Command::Connect { server, .. }
                 | Command::Disconnect { server, .. }
-                | Command::SetNick { server, .. } => server.clone(),
+                | Command::SetNick { server, .. }
+                | Command::Raw { server, .. } => server.clone(),
                 Command::Join { room, .. }
                 | Command::Leave { room, .. }
                 | Command::SetTopic { room, .. }
                 | Command::SetRank { room, .. }
                 | Command::Kick { room, .. }
-                | Command::SetBan { room, .. } => room.server.clone(),
+                | Command::SetBan { room, .. }
+                | Command::SetRoom { room, .. }
+                | Command::Invite { room, .. } => room.server.clone(),
                 Command::Send { to, .. }
                 | Command::React { to, .. }
                 | Command::Retract { to, .. }
                 | Command::Typing { to, .. } => to.server().clone(),
+                Command::Configure { scope, settings } => {
+                    lock(&self.state.settings).insert(scope.clone(), settings.clone());
+                    continue;
+                }
+                Command::Ask { question, .. } => question.server().clone(),
+                Command::Watch { person } | Command::Unwatch { person } => {
+                    // Nothing is connected for this alone.
+                    if let Some(connection) = lock(&self.servers).get(&person.server) {
+                        let _ = connection.inbox.push(command);
+                    }
+                    continue;
+                }
                 Command::SetAway { text } => {
                     lock(&self.state.away).clone_from(text);
                     for connection in lock(&self.servers).values() {
@@ -244,6 +332,7 @@ mod tests {
     use crate::conn::link::Link;
     use crate::conn::tls::Tls;
     use crate::testing::Notes;
+    use crate::users::Users;
 
     struct Nobody;
 
@@ -259,12 +348,15 @@ mod tests {
         let config = IrcConfig::default();
         let notebook: Arc<dyn Notebook> = Arc::new(Notes::default());
         let tls = Tls::new(&config).expect("a valid configuration");
-        let dialler = Dialler::new(OutgoingPolicy::default(), notebook.clone(), tls);
+        let users = Arc::new(Users::new(&*notebook));
+        let policy = OutgoingPolicy::default();
+        let dialler = Dialler::new(policy, notebook.clone(), tls, users.clone(), &config);
         let fixed = None;
         let shared = Shared {
             config,
             notebook,
             dialler,
+            users,
             fixed,
         };
         let state = SessionState {
@@ -273,11 +365,12 @@ mod tests {
             user: Name::from("alice@example.org"),
             account: None,
             away: Mutex::new(None),
+            settings: Mutex::default(),
         };
         let server = ServerId(Name::from("irc.test"));
         let task = watched(Arc::new(state), server, Arc::new(Inbox::default()));
         assert!(size_of_val(&task) <= 1536, "{}", size_of_val(&task));
-        assert!(size_of::<Client>() <= 768, "{}", size_of::<Client>());
+        assert!(size_of::<Client>() <= 832, "{}", size_of::<Client>());
         assert!(size_of::<Link>() <= 160, "{}", size_of::<Link>());
     }
 }

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use viaduct_bridge::{Address, Bridge, Name, Timestamp, TransactionId};
 
-use crate::access::Access;
-use crate::ns;
+use crate::access::{Access, Registration};
 use crate::records::{LoginId, PortalId};
 use crate::xml::Stanza;
+use crate::{names, ns};
 
 /// One gateway: a component domain and the network behind it.
 pub struct Context {
@@ -19,8 +20,10 @@ pub struct Context {
     pub bridge: Arc<dyn Bridge>,
     /// Who may use it.
     pub access: Access,
-    /// Whether a user must register before anything else.
-    pub registration_required: bool,
+    /// Whether users must register before anything else, and whether they can.
+    pub registration: Registration,
+    /// Whether users may unregister by themselves.
+    pub allow_unregister: bool,
     /// Where ids come from.
     pub ids: IdSource,
     /// Where randomness comes from.
@@ -33,13 +36,19 @@ pub struct Context {
     pub history_default: u32,
     /// How many messages of one user may be unanswered by the network.
     pub max_pending: usize,
+    /// How long a user's place in a room is kept after the last of their clients there was lost.
+    pub grace: Duration,
 }
 
 impl Context {
-    /// The JID of an address of the network.
+    /// The JID of an address of the network. A name that is too long for a localpart gets one that is its own and
+    /// leads nowhere: a stanza from an impossible JID could end the stream to the server.
     #[must_use]
     pub fn jid(&self, address: &Address) -> Name {
         match self.bridge.localpart(address) {
+            Some(local) if local.len() > names::MAX_PART => {
+                format!("{}@{}", names::shortened(&local), self.domain).into()
+            }
             Some(local) => format!("{local}@{}", self.domain).into(),
             None => self.domain.clone(),
         }

@@ -145,6 +145,10 @@ pub enum Timer {
     Join(PortalId),
     /// Sessions of ad-hoc commands may have expired.
     Commands,
+    /// A room in which the user stays is entered again.
+    Kept(PortalId),
+    /// Lists of a server's rooms may be out of date.
+    Lists,
     /// A login that failed for the time being is tried again.
     LogIn,
 }

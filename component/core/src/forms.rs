@@ -113,6 +113,15 @@ impl ShownField {
         }
     }
 
+    /// Several JIDs.
+    pub fn jids(var: impl Into<String>, label: impl Into<String>, jids: Vec<String>) -> Self {
+        Self {
+            ty: "jid-multi",
+            values: jids,
+            ..Self::text(var, label, "")
+        }
+    }
+
     /// One of several.
     pub fn list(var: impl Into<String>, label: impl Into<String>, options: Vec<(String, String)>) -> Self {
         Self {
@@ -131,16 +140,31 @@ impl From<&viaduct_bridge::Field> for ShownField {
             FieldKind::Text => "text-single",
             FieldKind::Secret => "text-private",
             FieldKind::Bool => "boolean",
+            FieldKind::Lines => "text-multi",
+            FieldKind::Choice(_) => "list-single",
         };
         let value = if field.kind == FieldKind::Secret {
             String::new()
         } else {
             field.value.clone()
         };
+        let options = match field.kind {
+            FieldKind::Choice(choices) => choices
+                .iter()
+                .map(|(value, label)| ((*label).to_owned(), (*value).to_owned()))
+                .collect(),
+            _ => Vec::new(),
+        };
+        let values = match field.kind {
+            FieldKind::Lines => value.lines().map(str::to_owned).collect(),
+            _ => vec![value],
+        };
         Self {
             ty,
             required: field.required,
-            ..Self::text(field.name, field.label.clone(), value)
+            options,
+            values,
+            ..Self::text(field.name, field.label.clone(), "")
         }
     }
 }

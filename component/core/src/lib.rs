@@ -12,6 +12,7 @@ pub mod forms;
 pub mod login;
 pub mod names;
 pub mod ns;
+pub mod options;
 pub mod payload;
 pub mod portal;
 pub mod records;

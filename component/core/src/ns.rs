@@ -34,8 +34,12 @@ pub const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
 pub const MUC_ADMIN: &str = "http://jabber.org/protocol/muc#admin";
 /// XEP-0045.
 pub const MUC_OWNER: &str = "http://jabber.org/protocol/muc#owner";
+/// XEP-0045 §7.13, §15.6: the form by which somebody asks for voice.
+pub const MUC_REQUEST: &str = "http://jabber.org/protocol/muc#request";
 /// XEP-0045 §18.
 pub const MUC_STABLE_ID: &str = "http://jabber.org/protocol/muc#stable_id";
+/// XEP-0045 §15.5.
+pub const MUC_ROOMCONFIG: &str = "http://jabber.org/protocol/muc#roomconfig";
 /// XEP-0045 §15.6.
 pub const MUC_ROOMINFO: &str = "http://jabber.org/protocol/muc#roominfo";
 /// XEP-0045 §18.1.1.
@@ -52,6 +56,12 @@ pub const MAM: &str = "urn:xmpp:mam:2";
 pub const MAM_EXTENDED: &str = "urn:xmpp:mam:2#extended";
 /// XEP-0059.
 pub const RSM: &str = "http://jabber.org/protocol/rsm";
+/// XEP-0054.
+pub const VCARD: &str = "vcard-temp";
+/// XEP-0012.
+pub const LAST: &str = "jabber:iq:last";
+/// XEP-0055.
+pub const SEARCH: &str = "jabber:iq:search";
 /// XEP-0297.
 pub const FORWARD: &str = "urn:xmpp:forward:0";
 /// XEP-0203.

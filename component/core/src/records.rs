@@ -3,8 +3,13 @@
 
 use std::sync::Arc;
 
+use viaduct_bridge::{
+    Account, Content, MessageId, Name, Recipient, Scope, Secret, ServerId, Settings, Timestamp, Topic,
+    TransactionId,
+};
+
+use crate::options::Options;
 use crate::refer::{AliasRecord, ReactionsRecord};
-use viaduct_bridge::{Account, Content, MessageId, Name, Recipient, Secret, Timestamp, Topic, TransactionId};
 
 /// Names a login for ever.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -34,6 +39,22 @@ pub enum Write {
     Login(Box<LoginRecord>),
     /// Forget a login and everything that belongs to it.
     ForgetLogin(LoginId),
+    /// What a user has set within a scope, as it is now; nothing is on record where all is at its default.
+    Settings(Box<SettingsRecord>),
+    /// A user has subscribed to the presence of a person.
+    Contact {
+        /// Whose contact.
+        login: LoginId,
+        /// The localpart of the person's JID.
+        local: Name,
+    },
+    /// A user has ended that.
+    ForgetContact {
+        /// Whose contact.
+        login: LoginId,
+        /// The localpart of the person's JID.
+        local: Name,
+    },
     /// A portal, as it is now.
     Portal(Box<PortalRecord>),
     /// A resource is in a room (also when its nickname or its cursor is set anew).
@@ -87,6 +108,15 @@ pub enum Write {
     Reactions(Box<ReactionsRecord>),
     /// A message was taken back: the row in this place holds this from now on, and what it held is erased.
     Retracted(Box<MessageRecord>),
+    /// What the user was told about the connection to a server.
+    Warned {
+        /// Who.
+        login: LoginId,
+        /// About which server.
+        server: ServerId,
+        /// In which words; `None` when there is no reason to warn any more.
+        words: Option<Name>,
+    },
     /// Messages up to here need not be kept (a direct chat's archive is the user's server's).
     Prune {
         /// The portal.
@@ -118,6 +148,19 @@ pub struct Preferences {
     pub stay_connected: bool,
 }
 
+/// What a user has set within one scope.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SettingsRecord {
+    /// Whose.
+    pub login: LoginId,
+    /// What it is about.
+    pub scope: Scope,
+    /// What concerns the gateway itself.
+    pub options: Options,
+    /// What concerns the network. Sealed at rest.
+    pub network: Settings,
+}
+
 /// A mirrored conversation, as one user sees it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct PortalRecord {
@@ -135,6 +178,8 @@ pub struct PortalRecord {
     pub key: Option<Secret>,
     /// The subject last shown.
     pub topic: Option<Topic>,
+    /// Whether the user stays in the room without any client.
+    pub kept: bool,
 }
 
 /// A resource of the user that is in a room.
@@ -204,10 +249,16 @@ pub struct OutboxRecord {
 pub struct LoadedLogin {
     /// The login itself.
     pub login: LoginRecord,
+    /// What the user has set.
+    pub settings: Vec<SettingsRecord>,
     /// Its portals.
     pub portals: Vec<LoadedPortal>,
     /// Messages that the network had not answered for, by transaction.
     pub outbox: Vec<OutboxRecord>,
+    /// What the user was told about connections, by server.
+    pub warned: Vec<(ServerId, Name)>,
+    /// The localparts of the people whose presence the user has subscribed to.
+    pub contacts: Vec<Name>,
 }
 
 /// A portal, as after a restart.

@@ -41,6 +41,20 @@ pub fn parse(set: &Element) -> Result<PageRequest, Problem> {
     Ok(PageRequest { max, place })
 }
 
+/// Reads where a page begins by its place in the whole list (XEP-0059 §2.3), where a `<set/>` says it so.
+///
+/// # Errors
+/// When it is no number.
+pub fn index(set: &Element) -> Result<Option<usize>, Problem> {
+    let index = set.get_child("index", ns::RSM).map(Element::text);
+    index
+        .map(|index| {
+            let bad = |_| Problem::because(Condition::BadRequest, "'index' must be a number.");
+            index.trim().parse().map_err(bad)
+        })
+        .transpose()
+}
+
 /// What a request without `<set/>` gets.
 #[must_use]
 pub fn unasked() -> PageRequest {

@@ -1,8 +1,7 @@
 //! What the gateway and its addresses say about themselves (XEP-0030, XEP-0115, XEP-0128).
 
 use sha1::{Digest, Sha1};
-
-use viaduct_bridge::{Level, Relations};
+use viaduct_bridge::{Level, Relations, ServerId};
 
 use crate::context::Context;
 use crate::forms::Shown;
@@ -111,6 +110,29 @@ pub fn gateway_info(ctx: &Context, registers: bool) -> DiscoInfo {
     }
 }
 
+/// A server of the network: a place with rooms.
+#[must_use]
+pub fn server_info(server: &ServerId) -> DiscoInfo {
+    DiscoInfo {
+        identities: vec![
+            ("conference", "text".into(), server.to_string()),
+            ("server", "im".into(), server.to_string()),
+        ],
+        features: vec![
+            ns::DISCO_INFO,
+            ns::DISCO_ITEMS,
+            ns::COMMANDS,
+            ns::MUC,
+            ns::RSM,
+            ns::SEARCH,
+            ns::PING,
+            ns::VERSION,
+            ns::TIME,
+        ],
+        form: None,
+    }
+}
+
 /// What of relations works with somebody on a server, or in a room there.
 #[must_use]
 pub fn relation_features(able: Relations) -> Vec<&'static str> {
@@ -130,7 +152,15 @@ pub fn relation_features(able: Relations) -> Vec<&'static str> {
 /// A person on a server that can do this.
 #[must_use]
 pub fn person_info(name: &str, able: Relations) -> DiscoInfo {
-    let mut features = vec![ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::VERSION, ns::TIME];
+    let mut features = vec![
+        ns::DISCO_INFO,
+        ns::DISCO_ITEMS,
+        ns::LAST,
+        ns::PING,
+        ns::TIME,
+        ns::VCARD,
+        ns::VERSION,
+    ];
     features.extend(relation_features(able));
     // A direct chat is archived by the user's own server.
     features.retain(|feature| *feature != ns::RETRACT_TOMBSTONE);
@@ -141,9 +171,9 @@ pub fn person_info(name: &str, able: Relations) -> DiscoInfo {
     }
 }
 
-/// Writes the capabilities of the gateway into its presence.
-pub fn write_caps(xml: &mut Xml, ctx: &Context) {
-    let ver = gateway_info(ctx, true).ver();
+/// Writes the capabilities of the gateway, as one user sees them, into its presence.
+pub fn write_caps(xml: &mut Xml, ctx: &Context, registers: bool) {
+    let ver = gateway_info(ctx, registers).ver();
     xml.start_ns("c", ns::CAPS)
         .attr("hash", "sha-1")
         .attr("node", CAPS_NODE)

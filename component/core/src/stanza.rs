@@ -204,6 +204,7 @@ pub enum Condition {
     NotAcceptable,
     NotAllowed,
     NotAuthorized,
+    Redirect,
     RegistrationRequired,
     RemoteServerTimeout,
     ResourceConstraint,
@@ -225,6 +226,7 @@ impl Condition {
             Self::NotAcceptable => ("not-acceptable", "modify", "406"),
             Self::NotAllowed => ("not-allowed", "cancel", "405"),
             Self::NotAuthorized => ("not-authorized", "auth", "401"),
+            Self::Redirect => ("redirect", "modify", "302"),
             Self::RegistrationRequired => ("registration-required", "auth", "407"),
             Self::RemoteServerTimeout => ("remote-server-timeout", "wait", "504"),
             Self::ResourceConstraint => ("resource-constraint", "wait", "500"),
@@ -243,6 +245,8 @@ pub struct Problem {
     pub text: Option<String>,
     /// An application-specific condition: element name and namespace (RFC 6120 §8.3.4).
     pub special: Option<(&'static str, &'static str)>,
+    /// Where to go instead, as a URI (RFC 6120 §8.3.3.14).
+    pub instead: Option<String>,
 }
 
 impl Problem {
@@ -253,6 +257,7 @@ impl Problem {
             condition,
             text: None,
             special: None,
+            instead: None,
         }
     }
 
@@ -262,6 +267,19 @@ impl Problem {
             condition,
             text: Some(text.into()),
             special: None,
+            instead: None,
+        }
+    }
+
+    /// The same is to be found at another JID, which is told as a URI and in words (RFC 6120 §8.3.3.14).
+    #[must_use]
+    pub fn redirect(jid: &str) -> Self {
+        Self {
+            instead: Some(format!("xmpp:{}", in_uri(jid))),
+            ..Self::because(
+                Condition::Redirect,
+                format!("This is {jid}. Please use that address."),
+            )
         }
     }
 
@@ -298,6 +316,20 @@ impl From<&Failure> for Problem {
     }
 }
 
+/// A JID as the path of a URI (RFC 5122 §2.2): percent signs for what cannot stand there.
+fn in_uri(jid: &str) -> String {
+    use std::fmt::Write as _;
+    let mut uri = String::with_capacity(jid.len());
+    for byte in jid.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~!$()*+,;=@".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            let _ = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri
+}
+
 /// An error stanza.
 #[must_use]
 pub fn error(kind: Kind, from: &str, to: &str, id: Option<&str>, problem: &Problem) -> Stanza {
@@ -310,10 +342,11 @@ pub fn error(kind: Kind, from: &str, to: &str, id: Option<&str>, problem: &Probl
 /// Writes the `<error/>` child.
 pub fn write_error(xml: &mut Xml, problem: &Problem) {
     let (name, ty, code) = problem.condition.parts();
-    xml.start("error")
-        .attr("type", ty)
-        .attr("code", code)
-        .empty(name, ns::STANZAS);
+    xml.start("error").attr("type", ty).attr("code", code);
+    match &problem.instead {
+        Some(uri) => xml.start_ns(name, ns::STANZAS).text(uri).end(),
+        None => xml.empty(name, ns::STANZAS),
+    };
     if let Some(text) = &problem.text {
         xml.start_ns("text", ns::STANZAS)
             .attr("xml:lang", "en")

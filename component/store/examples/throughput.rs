@@ -276,6 +276,7 @@ fn user_with_room(id: i64) -> [Write; 2] {
             nick: Name::from("me"),
             key: None,
             topic: None,
+            kept: false,
         })),
     ]
 }

@@ -18,6 +18,9 @@ pub struct StoreConfig {
     pub key_file: PathBuf,
     /// What a commit waits for, with SQLite. PostgreSQL goes by its own `synchronous_commit`.
     pub synchronous: Synchronous,
+    /// How many seconds what is to be written waits for a database that is away or locked (a server that is restarted, a
+    /// backup), before it is refused.
+    pub patience: u32,
 }
 
 /// What a SQLite commit waits for.
@@ -38,6 +41,7 @@ impl Default for StoreConfig {
             url: "sqlite:///var/lib/viaduct/viaduct.db".to_owned(),
             key_file: PathBuf::from("/etc/viaduct/key"),
             synchronous: Synchronous::default(),
+            patience: 60,
         }
     }
 }
@@ -67,6 +71,7 @@ impl fmt::Debug for StoreConfig {
             .field("url", &self.shown_url())
             .field("key_file", &self.key_file)
             .field("synchronous", &self.synchronous)
+            .field("patience", &self.patience)
             .finish()
     }
 }

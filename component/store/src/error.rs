@@ -109,6 +109,12 @@ pub enum CommitError {
     /// The database cannot take anything at the moment.
     #[error("nothing can be written to the database: {0}")]
     Unavailable(Arc<str>),
+    /// The database has lost what it had confirmed (a crash of a server that does not wait for its disk, a standby that was
+    /// behind). Whoever relies on that must read it anew: all lanes have failed.
+    #[error(
+        "the database came back without its last commits; if it is PostgreSQL, see to its synchronous_commit and fsync"
+    )]
+    Forgotten,
 }
 
 /// A page of an archive cannot be given.
@@ -172,6 +178,8 @@ pub(crate) fn fault(error: &sqlx::Error) -> Fault {
         Some("40") => Fault::Passing,
         // 08: connection exception; 57: the server is shutting down or was told to end the session.
         Some("08" | "57") => Fault::Lost,
+        // After a restart all clients come at once; others may have had the last place.
+        _ if code == "53300" => Fault::Lost,
         _ => Fault::Lasting,
     }
 }

@@ -19,17 +19,32 @@ const ALL: &[(i64, &str, &str)] = &[
         include_str!("../../../migrations/20261120160000_create_tables.sql"),
     ),
     (
+        20_261_120_190_000,
+        "settings",
+        include_str!("../../../migrations/20261120190000_settings.sql"),
+    ),
+    (
+        20_261_120_193_000,
+        "create contacts",
+        include_str!("../../../migrations/20261120193000_create_contacts.sql"),
+    ),
+    (
         20_261_120_200_000,
+        "remember warnings",
+        include_str!("../../../migrations/20261120200000_remember_warnings.sql"),
+    ),
+    (
+        20_261_120_210_000,
         "create relations",
-        include_str!("../../../migrations/20261120200000_create_relations.sql"),
+        include_str!("../../../migrations/20261120210000_create_relations.sql"),
     ),
 ];
 
 /// Brings the tables up to date.
 pub(crate) async fn run(conn: &mut Conn, database: &str) -> Result<(), StoreError> {
     let outcome = match conn {
-        Conn::Sqlite(conn) => migrator(for_sqlite).run_direct(None, conn, false).await,
-        Conn::Postgres(conn) => migrator(Cow::Borrowed).run_direct(None, conn, false).await,
+        Conn::Sqlite(conn) => migrator(ALL, for_sqlite).run_direct(None, conn, false).await,
+        Conn::Postgres(conn) => migrator(ALL, Cow::Borrowed).run_direct(None, conn, false).await,
     };
     outcome.map_err(|error| match error {
         MigrateError::VersionMissing(version) => StoreError::Newer {
@@ -47,8 +62,11 @@ pub(crate) async fn run(conn: &mut Conn, database: &str) -> Result<(), StoreErro
     })
 }
 
-fn migrator(translate: fn(&'static str) -> Cow<'static, str>) -> Migrator {
-    let migrations = ALL.iter().map(|(version, what, text)| {
+fn migrator(
+    migrations: &[(i64, &'static str, &'static str)],
+    translate: fn(&'static str) -> Cow<'static, str>,
+) -> Migrator {
+    let migrations = migrations.iter().map(|(version, what, text)| {
         let text = AssertSqlSafe(translate(text)).into_sql_str();
         Migration::new(*version, Cow::Borrowed(what), MigrationType::Simple, text, false)
     });
@@ -70,7 +88,40 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
 
-    use super::{ALL, for_sqlite};
+    use super::{ALL, for_sqlite, migrator, run};
+    use crate::config::StoreConfig;
+    use crate::connection::Home;
+    use crate::db::Conn;
+
+    /// What an older version has left is there after an upgrade.
+    #[tokio::test]
+    async fn an_old_database_is_brought_up_to_date() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let config = StoreConfig {
+            url: format!("sqlite://{}/viaduct.db", dir.path().display()),
+            ..StoreConfig::default()
+        };
+        let (_home, mut conn) = Home::open(&config).await.expect("a database");
+        let Conn::Sqlite(old) = &mut conn else {
+            panic!("this is SQLite");
+        };
+        let oldest = migrator(&ALL[..1], for_sqlite).run_direct(None, old, false).await;
+        oldest.expect("the first tables");
+        let login =
+            "INSERT INTO login (id, gateway, jid, stay_connected) VALUES (1, 'g', 'me@example.org', 0)";
+        conn.execute(login, &[]).await.expect("a user");
+        for _ in 0..2 {
+            run(&mut conn, "the test").await.expect("migrated");
+        }
+        let found = conn.fetch("SELECT id FROM login", &[]).await.expect("readable");
+        assert_eq!(found[0].int(0).expect("a number"), 1);
+        assert!(
+            conn.fetch("SELECT login FROM warned", &[])
+                .await
+                .expect("a table")
+                .is_empty()
+        );
+    }
 
     #[test]
     fn every_file_is_embedded_and_named_by_its_version() {

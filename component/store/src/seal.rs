@@ -119,18 +119,31 @@ pub(crate) enum Place<'a> {
         /// The portal's id.
         portal: i64,
     },
+    /// What a user has set within a scope.
+    Settings {
+        /// The login's id.
+        login: i64,
+        /// The server, or nothing.
+        server: &'a str,
+        /// The room, or nothing.
+        room: &'a str,
+    },
 }
 
 impl Place<'_> {
     /// The place as bytes, each part with its length before it, so that no two places are written the same.
     fn bytes(&self) -> Vec<u8> {
         let number;
-        let parts: [&[u8]; 3] = match self {
-            Self::Check => [b"epoch", b"", b""],
-            Self::Account { gateway, user } => [b"login", gateway.as_bytes(), user.as_bytes()],
+        let parts: &[&[u8]] = match self {
+            Self::Check => &[b"epoch", b"", b""],
+            Self::Account { gateway, user } => &[b"login", gateway.as_bytes(), user.as_bytes()],
             Self::RoomKey { portal } => {
                 number = portal.to_be_bytes();
-                [b"portal", &number, b""]
+                &[b"portal", &number, b""]
+            }
+            Self::Settings { login, server, room } => {
+                number = login.to_be_bytes();
+                &[b"setting", &number, server.as_bytes(), room.as_bytes()]
             }
         };
         let mut out = Vec::new();

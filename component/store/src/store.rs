@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -68,7 +69,9 @@ impl Store {
             key: key.clone(),
             notes: Arc::clone(&notes),
             requests,
+            era: queue.era(),
             checkpointer,
+            patience: Duration::from_secs(config.patience.into()),
             troubled: false,
         };
         Ok(Self(Arc::new(Inner {

@@ -1,6 +1,8 @@
 //! The form in which composite values are stored. What is written here is a promise to later versions: fields may be
 //! added with a default, never renamed.
 
+pub(crate) mod settings;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -41,6 +41,8 @@ pub(crate) struct Link {
     pub(crate) error: RefCell<String>,
     /// Why the stream ended.
     pub(crate) closed: RefCell<Option<String>>,
+    /// Somebody of special interest: the full JID, the newest number shown to them, and when that was.
+    watched: RefCell<(Vec<u8>, u64, Instant)>,
     out: RefCell<Vec<u8>>,
     wake: Notify,
     newest: RefCell<HashMap<Vec<u8>, u64>>,
@@ -76,6 +78,7 @@ impl Link {
             last: Cell::new(Instant::now()),
             error: RefCell::default(),
             closed: RefCell::default(),
+            watched: RefCell::new((Vec::new(), 0, Instant::now())),
             out: RefCell::default(),
             wake: Notify::new(),
             newest: RefCell::default(),
@@ -117,6 +120,17 @@ impl Link {
             Some(reason) => bail!("the component's stream ended: {reason}"),
             None => Ok(()),
         }
+    }
+
+    /// From now on, `user` (a full JID) is of special interest.
+    pub(crate) fn watch(&self, user: &str) {
+        *self.watched.borrow_mut() = (user.as_bytes().to_vec(), 0, Instant::now());
+    }
+
+    /// The newest number that whom we watch was shown, and when.
+    pub(crate) fn watched(&self) -> (u64, Instant) {
+        let watched = self.watched.borrow();
+        (watched.1, watched.2)
     }
 
     /// Begins a new count.
@@ -193,6 +207,10 @@ impl Link {
             self.keep_error(stanza);
         } else if let Some(number) = body_seq(stanza) {
             self.delivered.set(self.delivered.get() + 1);
+            let mut watched = self.watched.borrow_mut();
+            if watched.0 == to {
+                (watched.1, watched.2) = (number, Instant::now());
+            }
             if self.in_order.get() {
                 let mut newest = self.newest.borrow_mut();
                 match newest.get_mut(to) {

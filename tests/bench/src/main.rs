@@ -90,17 +90,19 @@ fn plan(options: &Options) -> Vec<(usize, Subject, Group)> {
 enum Group {
     Talk,
     Crowd,
+    Beside,
     Memory,
 }
 
 impl Group {
-    const ALL: [Self; 3] = [Self::Talk, Self::Crowd, Self::Memory];
+    const ALL: [Self; 4] = [Self::Talk, Self::Crowd, Self::Beside, Self::Memory];
 
     fn is_wanted(self, options: &Options, subject: Subject, round: usize) -> bool {
         let any = |parts: &[Part]| parts.iter().any(|part| options.wants(*part));
         match self {
             Self::Talk => any(&[Part::Out, Part::In, Part::Latency, Part::Join]),
             Self::Crowd => any(&[Part::Crowd]) && subject != Subject::Echo,
+            Self::Beside => any(&[Part::Beside]) && subject != Subject::Echo,
             // It hardly varies and takes long.
             Self::Memory => any(&[Part::Memory]) && (round == 0 || options.only == [Part::Memory]),
         }
@@ -115,6 +117,7 @@ async fn measure(group: Group, subject: Subject, options: &Options, samples: &mu
         let result = match group {
             Group::Talk => scenario::talk(&world, options, samples).await,
             Group::Crowd => scenario::crowd(&world, options, samples).await,
+            Group::Beside => scenario::beside(&world, options, samples).await,
             Group::Memory => scenario::memory(&world, options, samples).await,
         };
         if options.keep || result.is_err() {

@@ -85,6 +85,8 @@ pub(crate) enum Part {
     Join,
     /// Many users in channels of ten, both ways.
     Crowd,
+    /// One user beside another whose room is flooded.
+    Beside,
     /// Resident memory at rest.
     Memory,
 }

@@ -91,6 +91,31 @@ const MEASURES: &[Measure] = &[
     line("latency.in.p50", "single, from IRC: p50 ms", Unit::Millis, "0.3"),
     line("latency.in.p99", "single, from IRC: p99 ms", Unit::Millis, "1"),
     line(
+        "beside.calm.p50",
+        "single, from IRC, nobody else: p50 ms",
+        Unit::Millis,
+        "",
+    ),
+    line(
+        "beside.calm.p99",
+        "single, from IRC, nobody else: p99 ms",
+        Unit::Millis,
+        "",
+    ),
+    line(
+        "beside.flood.p50",
+        "single, from IRC, another's room flooded: p50 ms",
+        Unit::Millis,
+        "",
+    ),
+    line(
+        "beside.flood.p99",
+        "single, from IRC, another's room flooded: p99 ms",
+        Unit::Millis,
+        "",
+    ),
+    line("beside.grown", "  p99 grows by: %", Unit::Percent, "50"),
+    line(
         "join.cpu",
         "join of the large channel: CPU s",
         Unit::Seconds,

@@ -54,7 +54,7 @@ impl Command {
         );
         let refused = self.outcomes.iter().any(|outcome| match outcome {
             Outcome::Failed(failure) => !matches!(failure, Failure::Uncertain { .. }),
-            Outcome::Accepted { .. } => false,
+            Outcome::Accepted { .. } | Outcome::Answered(_) => false,
         });
         ensure!(
             times > 1 || !refused || echoes == 0,
@@ -66,7 +66,7 @@ impl Command {
             .iter()
             .filter_map(|outcome| match outcome {
                 Outcome::Accepted { ids, .. } => Some(ids.as_slice()),
-                Outcome::Failed(_) => None,
+                Outcome::Answered(_) | Outcome::Failed(_) => None,
             })
             .chain(self.echoes.iter().map(|echo| echo.ids.as_slice()))
             .filter(|ids| !ids.is_empty())
@@ -176,7 +176,10 @@ impl View {
                 self.rooms.retain(|room, _| room.server != *server);
                 self.servers.remove(server);
             }
-            ServerEvent::Notice { .. } | ServerEvent::Invited { .. } | ServerEvent::Relations(_) => {}
+            ServerEvent::Notice { .. }
+            | ServerEvent::NickOwned { .. }
+            | ServerEvent::Invited { .. }
+            | ServerEvent::Relations(_) => {}
         }
         Ok(())
     }
@@ -279,7 +282,9 @@ impl View {
             | PersonEvent::Reaction(_)
             | PersonEvent::Retraction(_)
             | PersonEvent::Typing(_)
-            | PersonEvent::Away { .. } => {}
+            | PersonEvent::Away { .. }
+            | PersonEvent::Online { .. }
+            | PersonEvent::Offline => {}
         }
         Ok(())
     }

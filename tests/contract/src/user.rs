@@ -309,7 +309,7 @@ pub(crate) async fn ending(record: &Recorder, txn: TransactionId) -> Found<Endin
 fn end_of(event: &RemoteEvent, wanted: TransactionId) -> Option<Ending> {
     match event {
         RemoteEvent::Outcome { txn, outcome } if *txn == wanted => Some(match outcome {
-            Outcome::Accepted { .. } => Ending::Done,
+            Outcome::Accepted { .. } | Outcome::Answered(_) => Ending::Done,
             Outcome::Failed(failure) => Ending::Failed(failure.clone()),
         }),
         RemoteEvent::Room {

@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use crate::process::{Spec, User};
 
@@ -23,6 +25,18 @@ pub struct Certificate {
     pub chain: PathBuf,
     /// Its private key, in PEM.
     pub key: PathBuf,
+}
+
+impl Certificate {
+    /// Both in one text, as users give them to a gateway.
+    pub fn pem(&self) -> Result<String> {
+        Ok(fs::read_to_string(&self.chain)? + &fs::read_to_string(&self.key)?)
+    }
+
+    /// The certificate alone, in DER.
+    pub fn der(&self) -> Result<Vec<u8>> {
+        Ok(CertificateDer::from_pem_file(&self.chain)?.to_vec())
+    }
 }
 
 impl Authority {

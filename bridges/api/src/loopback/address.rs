@@ -7,8 +7,7 @@
 //! | server | `loop.example` | `loop.example` |
 //!
 //! What a localpart cannot hold is escaped by XEP-0106. A server's name has no `%`, so the last `%` of a localpart
-//! is the one that divides it and a name may have others. Names are folded to lower case, as JIDs are; letters that
-//! nodeprep folds in other ways (`ß`) are beyond this bridge.
+//! is the one that divides it and a name may have others. Names are folded to lower case, as JIDs are.
 
 use crate::address::{Address, BadAddress, escape, unescape};
 use crate::ids::{Name, PersonId, RoomId, ServerId};

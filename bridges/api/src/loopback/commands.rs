@@ -26,8 +26,10 @@ impl Server {
 
     /// Takes a command from a session that is not connected: some ask for a connection, others come too early.
     fn take_first(&mut self, session: SessionId, seat: &Seat, command: Command) {
-        let (Command::Connect { nick, .. } | Command::Join { nick, .. } | Command::Send { nick, .. }) =
-            &command
+        let (Command::Connect { nick, .. }
+        | Command::Join { nick, .. }
+        | Command::Send { nick, .. }
+        | Command::Ask { nick: Some(nick), .. }) = &command
         else {
             return self.take_unconnected(seat, command);
         };
@@ -188,11 +190,34 @@ impl Server {
                 let done = self.ban(&me, &room.room, &fold(&person), banned, reason);
                 self.settle(session, txn, done);
             }
+            // Nothing can be set here, and the objection to the other was raised above.
+            Command::Configure { .. } | Command::Raw { .. } => {}
+            Command::SetRoom { txn, room, change } => {
+                let done = self.change(&me, &room.room, &change);
+                self.settle(session, txn, done);
+            }
+            Command::Invite { txn, room, person } => {
+                let done = self.invite(&me, &room.room, &fold(&person));
+                self.settle(session, txn, done);
+            }
+            Command::Ask { txn, question, .. } => {
+                let outcome = match self.reply(&me, &question) {
+                    Ok(reply) => Outcome::Answered(Box::new(reply)),
+                    Err(failure) => Outcome::Failed(failure),
+                };
+                self.answer(session, txn, vec![RemoteEvent::Outcome { txn, outcome }]);
+            }
             Command::SetAway { text } => {
                 if let Some(link) = self.links.get_mut(&session) {
                     link.away.clone_from(&text);
                 }
                 self.set_away(&me, text);
+            }
+            Command::Watch { person } => self.watch(session, &me, &person.person),
+            Command::Unwatch { person } => {
+                if let Some(link) = self.links.get_mut(&session) {
+                    link.watched.remove(&person.person);
+                }
             }
         }
     }
@@ -211,6 +236,7 @@ impl Server {
             Command::SetRank { .. } => (capabilities.ranks, "a change of rights"),
             Command::Kick { .. } => (capabilities.kick, "removing somebody"),
             Command::SetBan { .. } => (capabilities.ban, "a ban"),
+            Command::Raw { .. } => (capabilities.raw, "a language of its own"),
             _ => return None,
         };
         (level == Level::Rejected).then_some(Failure::Unsupported { feature })

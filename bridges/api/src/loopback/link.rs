@@ -1,6 +1,6 @@
 //! The connection of one session to one server: made, lost, made again, ended.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::address::fold;
@@ -9,7 +9,7 @@ use super::outbox::Outbox;
 use super::server::{Ears, Server, Somebody};
 use super::world::Seat;
 use crate::command::Command;
-use crate::event::{Departure, Outcome, RemoteEvent, RoomEvent, ServerEvent};
+use crate::event::{Departure, Outcome, PersonEvent, RemoteEvent, RoomEvent, ServerEvent};
 use crate::failure::{Failure, Refusal};
 use crate::ids::{Name, TransactionId};
 use crate::login::Account;
@@ -30,6 +30,8 @@ pub(super) struct Link {
     pub(super) state: State,
     /// The rooms to come back to.
     pub(super) rooms: BTreeMap<Name, Place>,
+    /// Of whom it wants to know whether they are there.
+    pub(super) watched: BTreeSet<Name>,
     /// Commands that have been handed over and not been looked at.
     pub(super) taken: VecDeque<Command>,
     /// Commands that have been done, and the answers that are withheld.
@@ -73,6 +75,7 @@ impl Link {
             away: seat.away.clone(),
             state: State::New,
             rooms: BTreeMap::new(),
+            watched: BTreeSet::new(),
             taken: VecDeque::new(),
             unanswered: VecDeque::new(),
             withheld: Vec::new(),
@@ -177,6 +180,7 @@ impl Server {
             ears: Ears::Session(session),
         };
         self.people.insert(me.clone(), somebody);
+        self.tell_watchers(&me, false, &PersonEvent::Online { nick: nick.clone() });
         let Some(link) = self.links.get_mut(&session) else {
             return;
         };
@@ -250,6 +254,7 @@ impl Server {
             State::New | State::Lost => None,
         };
         link.give_up(me.is_some(), reason);
+        link.watched.clear();
         for (room, place) in &mut link.rooms {
             place.seen = self.rooms.get(room).map(|room| room.history.len());
             let left = RoomEvent::Left {

@@ -17,7 +17,7 @@
 //! The network, which elsewhere somebody else has written:
 //!
 //! - `world.rs`, `server.rs`: what there is, and who is told of what; `rooms.rs`, `talk.rs`, `relations.rs`: the
-//!   rules.
+//!   rules; `questions.rs`: what is answered.
 //!
 //! The handles for tests: [`LoopbackNetwork`], [`LoopbackServer`] (with the faults, in `faults.rs`),
 //! [`LoopbackPerson`]; and, where there is no runtime, [`Driver`] and [`Collected`].
@@ -75,11 +75,13 @@ mod login;
 mod network;
 mod outbox;
 mod person;
+mod questions;
 mod relations;
 mod rooms;
 mod server;
 mod settings;
 mod talk;
+mod watch;
 mod world;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::address::is_room;
 use super::server::{Room, Server};
 use crate::capability::Level;
+use crate::command::RoomChange;
 use crate::event::{Departure, Member, PersonEvent, Rank, RoomEvent, RoomFlags, Topic};
 use crate::failure::{Failure, Refusal};
 use crate::ids::Name;
@@ -199,6 +200,22 @@ impl Server {
         self.configure(who, room, |flags| flags.password = password)
     }
 
+    /// Changes how a room is, as a session asks for it.
+    pub(super) fn change(&mut self, who: &Name, room: &Name, change: &RoomChange) -> Result<(), Failure> {
+        if let Some(password) = &change.password {
+            let key = password.as_ref().map(|secret| Name::from(secret.reveal()));
+            self.set_key(who, room, key)?;
+        }
+        self.configure(who, room, |flags| {
+            let set = |flag: &mut bool, wanted: Option<bool>| *flag = wanted.unwrap_or(*flag);
+            set(&mut flags.moderated, change.moderated);
+            set(&mut flags.invite_only, change.invite_only);
+            set(&mut flags.hidden, change.hidden);
+            set(&mut flags.topic_locked, change.topic_locked);
+            flags.limit = change.limit.unwrap_or(flags.limit);
+        })
+    }
+
     /// Changes how a room is.
     pub(super) fn configure(
         &mut self,
@@ -219,10 +236,18 @@ impl Server {
         if !self.people.contains_key(whom) {
             return Err(nobody(whom));
         }
-        let (place, _) = self.membership(who, room)?;
+        let (place, rank) = self.membership(who, room)?;
+        if place.flags.invite_only {
+            demand(rank, CAN_CONFIGURE)?;
+        }
+        if place.members.contains_key(whom) {
+            return Err(Failure::refused(
+                Refusal::Conflict,
+                format!("{whom} is in {room} already"),
+            ));
+        }
         place.invited.insert(whom.clone());
-        let by = self.nick(who);
-        self.tell_of_invitation(whom, room, by);
+        self.tell_of_invitation(whom, room, who);
         Ok(())
     }
 
@@ -234,7 +259,9 @@ impl Server {
                 place.members.remove(who);
             }
         }
-        self.people.remove(who);
+        if self.people.remove(who).is_some() {
+            self.tell_watchers(who, false, &PersonEvent::Offline);
+        }
     }
 }
 

@@ -64,6 +64,8 @@ fn full() -> Capabilities {
         create_rooms: Level::Full,
         room_passwords: Level::Full,
         away: Level::Full,
+        raw: Level::Rejected,
+        watch: Level::Full,
         relations: Relations {
             corrections: Level::Full,
             replies: Level::Full,

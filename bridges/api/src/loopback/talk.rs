@@ -139,11 +139,15 @@ impl Server {
         if !is_person(nick) {
             return Err(bad_nick(nick));
         }
-        self.people.entry(who.clone()).or_insert_with(|| Somebody {
-            nick: nick.clone(),
-            away: None,
-            ears: Ears::Own(VecDeque::new()),
-        });
+        if !self.people.contains_key(&who) {
+            let somebody = Somebody {
+                nick: nick.clone(),
+                away: None,
+                ears: Ears::Own(VecDeque::new()),
+            };
+            self.people.insert(who.clone(), somebody);
+            self.tell_watchers(&who, false, &PersonEvent::Online { nick: nick.clone() });
+        }
         Ok(who)
     }
 
@@ -176,6 +180,10 @@ impl Server {
                 room.members.insert(to.clone(), rank);
             }
         }
+        if to != *who {
+            self.tell_watchers(who, false, &PersonEvent::Offline);
+            self.tell_watchers(&to, false, &PersonEvent::Online { nick: nick.clone() });
+        }
         Ok(to)
     }
 
@@ -186,16 +194,19 @@ impl Server {
         }
         if let Some(somebody) = self.people.get_mut(who) {
             somebody.away.clone_from(&text);
-            self.tell_acquaintances(who, &PersonEvent::Away { text });
+            let event = PersonEvent::Away { text };
+            self.tell_acquaintances(who, &event);
+            self.tell_watchers(who, true, &event);
         }
     }
 
-    pub(super) fn tell_of_invitation(&mut self, whom: &Name, room: &Name, by: Name) {
+    pub(super) fn tell_of_invitation(&mut self, whom: &Name, room: &Name, by: &Name) {
         let event = RemoteEvent::Server {
             server: self.id.clone(),
             event: ServerEvent::Invited {
                 room: self.room_id(room),
-                by,
+                by: self.nick(by),
+                person: by.clone(),
             },
         };
         self.tell(whom, event);

@@ -115,6 +115,7 @@ fn brief(event: &RemoteEvent) -> String {
         },
         RemoteEvent::Outcome { txn, outcome } => match outcome {
             Outcome::Accepted { .. } => format!("{} accepted", txn.0),
+            Outcome::Answered(reply) => format!("{} answered: {reply:?}", txn.0),
             Outcome::Failed(Failure::Uncertain { .. }) => format!("{} uncertain", txn.0),
             Outcome::Failed(Failure::Transient { .. }) => format!("{} transient", txn.0),
             Outcome::Failed(failure) => format!("{} failed: {failure}", txn.0),

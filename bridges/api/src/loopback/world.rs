@@ -110,18 +110,23 @@ fn server_of(command: &Command) -> Option<&ServerId> {
     match command {
         Command::Connect { server, .. }
         | Command::Disconnect { server, .. }
-        | Command::SetNick { server, .. } => Some(server),
+        | Command::SetNick { server, .. }
+        | Command::Raw { server, .. } => Some(server),
         Command::Join { room, .. }
         | Command::Leave { room, .. }
         | Command::SetTopic { room, .. }
         | Command::SetRank { room, .. }
         | Command::Kick { room, .. }
-        | Command::SetBan { room, .. } => Some(&room.server),
+        | Command::SetBan { room, .. }
+        | Command::SetRoom { room, .. }
+        | Command::Invite { room, .. } => Some(&room.server),
         Command::Send { to, .. }
         | Command::React { to, .. }
         | Command::Retract { to, .. }
         | Command::Typing { to, .. } => Some(to.server()),
-        Command::SetAway { .. } => None,
+        Command::Ask { question, .. } => Some(question.server()),
+        Command::Watch { person } | Command::Unwatch { person } => Some(&person.server),
+        Command::SetAway { .. } | Command::Configure { .. } => None,
     }
 }
 
@@ -129,7 +134,10 @@ fn server_of(command: &Command) -> Option<&ServerId> {
 fn refuse(server: &ServerId, outbox: &Outbox, command: Command, failure: Failure) {
     let wanted = matches!(
         command,
-        Command::Connect { .. } | Command::Join { .. } | Command::Send { .. }
+        Command::Connect { .. }
+            | Command::Join { .. }
+            | Command::Send { .. }
+            | Command::Ask { nick: Some(_), .. }
     );
     if let Some(answer) = refusal(command, &failure) {
         outbox.push(answer);

@@ -33,6 +33,30 @@ pub(super) fn mask_hits(mask: &str, nick: &str, userhost: Option<&str>) -> bool 
 /// The most masks that one command takes off a list.
 pub(super) const MOST_LIFTED: usize = 32;
 
+/// The bans that were set here, by the person for whom: a mask by host does not tell.
+#[derive(Default)]
+pub(super) struct OwnBans(Vec<(Name, Box<str>, Name)>);
+
+impl OwnBans {
+    /// The most that are kept in mind.
+    const MOST: usize = 16;
+
+    /// A ban is set for somebody.
+    pub(super) fn note(&mut self, room: Name, mask: &str, person: &Name) {
+        self.0.retain(|(known, own, _)| *known != room || **own != *mask);
+        if self.0.len() >= Self::MOST {
+            self.0.remove(0);
+        }
+        self.0.push((room, mask.into(), person.clone()));
+    }
+
+    /// For whom a ban was set.
+    pub(super) fn person(&self, room: &str, mask: &str) -> Option<&Name> {
+        let is_it = |(known, own, _): &&(Name, Box<str>, Name)| known.as_str() == room && **own == *mask;
+        self.0.iter().find(is_it).map(|(_, _, person)| person)
+    }
+}
+
 const MOST: usize = 4;
 const WINDOW: Duration = Duration::from_secs(10);
 

@@ -56,6 +56,11 @@ impl Book {
         self.pending.is_empty()
     }
 
+    /// The number of the next command: all that are entered have lower ones.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Enters a command; gives its number. Each of its lines is to be queued.
     pub(super) fn enter(
         &mut self,

@@ -26,6 +26,10 @@ impl Client {
     /// The user wants to enter a room.
     pub(super) fn join(&mut self, now: Now, id: RoomId, key: Option<Secret>, since: Option<Timestamp>) {
         let folded = self.fold(&id.room);
+        let id = RoomId {
+            room: folded.clone(),
+            ..id
+        };
         self.rooms.unwanted.retain(|name| *name != folded);
         let room = self
             .rooms
@@ -317,10 +321,13 @@ impl Client {
         let id = room.id.clone();
         let flags = room.modes.flags();
         self.rooms.collecting -= 1;
-        let (joined, missed, held) = snapshot.finish(&self.me, &self.nick, flags);
+        let people = snapshot.len();
+        let is_away = |person: &str| self.who.knows_away(person);
+        let (joined, missed, held) = snapshot.finish(&self.me, &self.nick, flags, is_away);
         let said = held.iter().filter_map(super::snapshot::said).chain(&missed);
         room.newest = room.newest.max(said.map(|said| said.at).max());
         self.tell_room(id.clone(), joined);
+        self.who_entered(folded, people, now.at);
         for said in missed {
             self.tell_room(id.clone(), RoomEvent::Message(said));
         }

@@ -1,13 +1,11 @@
 //! What a line from the server means: which part of the client it goes to, and which command an error is about.
 
-use viaduct_bridge::Name;
-
 use crate::proto::format;
 use crate::proto::message::Message;
 
 use super::book::PartId;
 use super::pending::{Pending, What};
-use super::{Client, Now, Phase, is_sane, refusal};
+use super::{Client, Now, Phase, is_sane, refusal, whois};
 
 /// The most batches that may be open.
 const MOST_BATCHES: usize = 16;
@@ -55,8 +53,8 @@ impl Client {
                 }
             }
             "CAP" => self.on_late_cap(&message),
-            "FAIL" => self.on_fail(now, &message),
-            "WARN" | "NOTE" | "WALLOPS" => self.server_says(message.last()),
+            "FAIL" | "WARN" | "NOTE" => self.on_standard_reply(now, &message),
+            "WALLOPS" => self.server_says(message.last()),
             "ERROR" => self.on_closing(message.last()),
             _ => {
                 if let Some(code) = message.numeric() {
@@ -80,8 +78,11 @@ impl Client {
                 for token in tokens.get(1..tokens.len().saturating_sub(1)).unwrap_or_default() {
                     if self.isupport.apply(token) && self.is_online() {
                         self.rooms.rekey(self.isupport.casemapping);
+                        self.watch.rekey(self.isupport.casemapping);
                         self.people.clear();
                         self.me = self.fold(&self.nick);
+                        // Whoever keeps names has to fold them anew as well.
+                        self.tell_online(None);
                     }
                 }
                 if self.is_online() {
@@ -92,13 +93,29 @@ impl Client {
                 let person = self.fold(message.param(1));
                 let text = format::to_text(message.last()).plain;
                 self.is_away(person, Some(text));
+                self.on_whois(now, code, message);
             }
             324 | 331 | 332 | 333 | 353 | 366 => {
                 self.on_description(now, code, message);
             }
-            367 => self.on_ban_listed(message),
+            302 => self.on_userhost(message),
+            303 => self.on_ison(now, message),
+            315 => self.on_who_end(now),
+            352 | 354 => self.on_who(code, message),
+            322 => self.on_listed(now, message),
+            323 => self.on_list_end(),
+            code if whois::is_of_whois(code) => self.on_whois(now, code, message),
+            341 => self.on_inviting(message),
+            730 | 731 => self.on_monitored(now, code == 730, message),
+            734 => self.on_monitor_full(now, message),
+            367 => self.on_ban_listed(now, message),
             368 => self.on_ban_list_end(message),
             code if refusal::is_error(code) => self.on_error(now, code, message),
+            // The user has asked for something in the server's own language, and reads the answer.
+            _ if self.book.oldest(|pending| pending.what == What::Raw).is_some() => {
+                let words: Vec<&str> = message.params().iter().skip(1).copied().collect();
+                self.server_says(&words.join(" "));
+            }
             _ => {}
         }
     }
@@ -106,11 +123,20 @@ impl Client {
     /// An error: it is about the command with its label, a room being entered, the oldest command that it fits, or
     /// nothing that is known. Then the user reads it.
     fn on_error(&mut self, now: Now, code: u16, message: &Message<'_>) {
-        if self.rooms_first(code) && self.room_refused(now, code, message) {
+        if self.who_refused(now, code, message)
+            || self.watch_refused(now, code, message)
+            || self.rooms_first(code) && self.room_refused(now, code, message)
+        {
             return;
         }
         let about = self.label.or_else(|| self.refused_command(code, message));
+        if self.question_refused(code, message, about) {
+            return;
+        }
         if let Some(part) = about {
+            let invites = self.book.get_mut(part.0).is_some_and(|p| p.what == What::Invite);
+            // To say something to nobody fails as to somebody who is away; to invite nobody is a mistake.
+            let code = if invites && code == 401 { 402 } else { code };
             let failure = refusal::of_command(code, message.last());
             self.book.refuse(part, failure, &mut self.events);
             return;
@@ -165,43 +191,7 @@ impl Client {
         named
             .or_else(|| self.book.oldest(by_verb))
             .or_else(|| self.book.oldest(by_kind))
-    }
-
-    /// FAIL of IRCv3 standard-replies: `FAIL command code [context…] :words`.
-    fn on_fail(&mut self, now: Now, message: &Message<'_>) {
-        let verb = message.param(0);
-        let words = format::to_text(message.last()).plain;
-        if verb == "CHATHISTORY" {
-            return self.history_failed(now, message);
-        }
-        if verb == "JOIN" {
-            let context = message.params().get(2..).unwrap_or_default();
-            for name in context {
-                let folded = self.fold(name);
-                let asked = self.rooms.get_mut(&folded).is_some_and(|room| !room.is_entered());
-                if asked {
-                    let failure = refusal::of_join(0, &words);
-                    self.refuse_room(&folded, failure);
-                    return;
-                }
-            }
-        }
-        let (named, failure) = if verb == "REDACT" {
-            self.redact_failed(message)
-        } else {
-            (None, refusal::of_command(0, &words))
-        };
-        let about = self
-            .label
-            .or(named)
-            .or_else(|| self.book.oldest(|pending| pending.what.verb() == verb));
-        match about {
-            Some(part) => {
-                self.book.refuse(part, failure, &mut self.events);
-            }
-            None => self.notice(words),
-        }
-        let _ = now;
+            .or_else(|| self.book.oldest(|pending| pending.what == What::Raw))
     }
 
     /// BATCH (IRCv3 batch): only those that answer a label mean something here.
@@ -230,38 +220,6 @@ impl Client {
             .iter()
             .find(|(name, _)| **name == *batch)
             .map(|(_, label)| *label)
-    }
-
-    /// RPL_BANLIST, while the list is read to lift a ban.
-    fn on_ban_listed(&mut self, message: &Message<'_>) {
-        let (room, mask) = (self.fold(message.param(1)), message.param(2));
-        let Some((seq, _)) = self.unban_of(&room) else {
-            return;
-        };
-        let Self { book, people, .. } = self;
-        let Some(pending) = book.get_mut(seq) else {
-            return;
-        };
-        let person = pending.person.clone().unwrap_or_else(|| Name::from(""));
-        if let What::Unban { masks, .. } = &mut pending.what
-            && masks.len() < super::bans::MOST_LIFTED
-            && super::bans::mask_hits(mask, &person, people.userhost(&person))
-        {
-            masks.push(mask.to_owned());
-        }
-    }
-
-    /// RPL_ENDOFBANLIST.
-    fn on_ban_list_end(&mut self, message: &Message<'_>) {
-        let room = self.fold(message.param(1));
-        if let Some((seq, _)) = self.unban_of(&room) {
-            self.lift(seq);
-        }
-    }
-
-    fn unban_of(&self, room: &str) -> Option<PartId> {
-        self.book
-            .oldest(|p| p.target.as_str() == room && matches!(p.what, What::Unban { listing: true, .. }))
     }
 }
 

@@ -26,7 +26,9 @@ impl Client {
                 continue;
             }
             let fold = self.isupport.casemapping;
-            let new = member(source.nick, Rank::NONE, fold);
+            let mut new = member(source.nick, Rank::NONE, fold);
+            new.away = self.who.knows_away(&new.person);
+            self.watch.noted(&new.person, true);
             let folded = self.fold(name);
             let Some(room) = self.rooms.get_mut(&folded) else {
                 continue;
@@ -113,6 +115,8 @@ impl Client {
             snapshot.remove(&person);
         }
         self.people.forget(&person);
+        self.who.forget(&person);
+        self.watch.noted(&person, false);
         let reason = words(message, 0);
         self.tell_person(person, PersonEvent::Gone { reason });
     }
@@ -134,6 +138,11 @@ impl Client {
             snapshot.rename(&from, &to, &nick);
         }
         self.people.forget(&from);
+        self.who.rename(&from, &to);
+        if from != to {
+            self.watch.noted(&from, false);
+            self.watch.noted(&to, true);
+        }
         if own {
             self.nick = nick.clone();
             self.me = to.clone();
@@ -232,6 +241,8 @@ impl Client {
         for snapshot in self.rooms.snapshots() {
             snapshot.away(&person, text.is_some());
         }
+        self.who_noted(&person, text.is_some());
+        self.watch.noted_away(&person, text.is_some());
         self.tell_person(person, PersonEvent::Away { text });
     }
 
@@ -244,7 +255,14 @@ impl Client {
             room: self.fold(message.param(1)),
         };
         let by = Name::from(message.nick());
-        self.tell_server(ServerEvent::Invited { room, by });
+        let person = self.fold(&by);
+        self.tell_server(ServerEvent::Invited { room, by, person });
+    }
+
+    /// RPL_INVITING: `nick #channel`.
+    pub(super) fn on_inviting(&mut self, message: &Message<'_>) {
+        let (person, room) = (self.fold(message.param(1)), self.fold(message.param(2)));
+        self.seen_done(&What::Invite, &room, &person);
     }
 
     fn is_room(&self, name: &str) -> bool {

@@ -2,13 +2,13 @@
 
 use viaduct_bridge::{
     Content, Message as Said, MessageKind, Name, PersonEvent, PersonId, Relation, RemoteEvent, RoomEvent,
-    Timestamp, Topic,
+    ServerEvent, Timestamp, Topic,
 };
 
 use crate::proto::ctcp::Ctcp;
 use crate::proto::line::Line;
 use crate::proto::message::{Message, Source};
-use crate::proto::{format, time};
+use crate::proto::{format, services, time};
 
 use super::book::Echo;
 use super::queue::Queued;
@@ -50,7 +50,9 @@ impl Client {
         let kind = match (Ctcp::parse(text), notice) {
             (Some(ctcp), _) if ctcp.is_action() => MessageKind::Emote,
             (Some(ctcp), notice) => {
-                if !notice && self.is_me(target) && !self.is_me(source.nick) {
+                if notice {
+                    self.on_ctcp_answer(now, source.nick, ctcp);
+                } else if self.is_me(target) && !self.is_me(source.nick) {
                     self.answer_ctcp(now, source, ctcp);
                 }
                 return;
@@ -77,6 +79,10 @@ impl Client {
             kind,
             text: format::to_text(body),
         };
+        if notice && !is_channel && services::claims_nick(source.nick, text) {
+            let (nick, services) = (self.nick.clone(), self.fold(source.nick));
+            self.tell_server(ServerEvent::NickOwned { nick, services });
+        }
         let (nick, sender) = self.people.names(source, self.isupport.casemapping);
         let said = Said {
             ids: message

@@ -166,17 +166,18 @@ impl Client {
                 return false;
             }
             let folded = self.fold(message.param(2));
-            if self.pages.len() < MOST_OPEN {
-                self.pages.push((opened.into(), folded));
+            if self.modern.pages.len() < MOST_OPEN {
+                self.modern.pages.push((opened.into(), folded));
             }
             return true;
         }
         let closed = reference.strip_prefix('-');
-        let Some(at) = closed.and_then(|closed| self.pages.iter().position(|(open, _)| **open == *closed))
+        let Some(at) =
+            closed.and_then(|closed| self.modern.pages.iter().position(|(open, _)| **open == *closed))
         else {
             return false;
         };
-        let (_, folded) = self.pages.swap_remove(at);
+        let (_, folded) = self.modern.pages.swap_remove(at);
         let more = self.rooms.get_mut(&folded).and_then(|room| {
             let missed = room.snapshot()?.missed.as_ref()?;
             Some(missed.on_page >= missed.asked && missed.pages < MOST_PAGES && !missed.found.is_empty())
@@ -191,13 +192,14 @@ impl Client {
 
     /// A line within such a batch. True if it was one: it happened long ago, and must not be taken for news.
     pub(super) fn on_history_line(&mut self, now: Now, message: &Message<'_>) -> bool {
-        if self.pages.is_empty() {
+        if self.modern.pages.is_empty() {
             return false;
         }
         let Some(batch) = message.tags.get("batch") else {
             return false;
         };
         let Some(folded) = self
+            .modern
             .pages
             .iter()
             .find(|(open, _)| **open == *batch)

@@ -8,13 +8,19 @@
 //! What people there are in a channel is told once, in the snapshot, and not kept: the core keeps it. So a
 //! connection costs about the same in a room of ten and of ten thousand.
 
+mod account;
+mod asking;
+mod asks;
+mod banlist;
 mod bans;
 mod book;
 mod entering;
 mod from_irc;
+mod identity;
 mod members;
 mod messages;
 mod missed;
+mod modern;
 mod nicknames;
 mod pending;
 mod people;
@@ -24,17 +30,22 @@ mod refusal;
 mod registration;
 mod relations;
 mod rename;
+mod replies;
 mod rooms;
+mod settings;
 mod snapshot;
 pub(crate) mod to_irc;
 #[cfg(test)]
 mod transcript;
 mod typing;
+mod watch;
+mod who;
+mod whois;
 
 use std::time::{Duration, Instant};
 
 use viaduct_bridge::{
-    Departure, Failure, Name, Relations, RemoteEvent, RoomEvent, RoomId, ServerEvent, ServerId, Timestamp,
+    Departure, Failure, Name, RemoteEvent, RoomEvent, RoomId, ServerEvent, ServerId, Timestamp,
 };
 
 use crate::config::Flood;
@@ -43,16 +54,18 @@ use crate::proto::casemap::Casemapping;
 use crate::proto::isupport::Isupport;
 use crate::proto::line::Line;
 
-use bans::RecentBans;
+use asks::Asks;
+use bans::{OwnBans, RecentBans};
 use book::{Book, PartId};
-use missed::OpenPage;
+pub(crate) use identity::{Credentials, Identity, Security, Webirc};
+use modern::Modern;
 use people::People;
 use pulse::Pulse;
 use queue::{Bucket, Queue};
 use registration::Registration;
-pub(crate) use registration::{Credentials, Identity};
 pub(crate) use rooms::Rooms;
-use typing::Typists;
+use watch::Watch;
+use who::Who;
 
 /// The time, given in so that nothing here reads a clock.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +83,11 @@ pub(crate) enum End {
     Refused(Failure),
     /// It was lost, in these words.
     Lost(String),
+    /// The server wants to be reached encrypted, at this port.
+    Upgrade {
+        /// Where it speaks TLS.
+        port: u16,
+    },
 }
 
 /// How far a connection has come.
@@ -90,6 +108,9 @@ pub(crate) struct Client {
     phase: Phase,
     was_online: bool,
     caps: CapSet,
+    security: Security,
+    /// For how long the server wants to be reached encrypted, in seconds, until somebody has taken note of it.
+    sts: Option<u64>,
     isupport: Box<Isupport>,
     rooms: Rooms,
     book: Book,
@@ -102,22 +123,22 @@ pub(crate) struct Client {
     /// Lines that go before everything else and are not paced: those of the registration.
     urgent: Vec<Line>,
     people: People,
+    who: Who,
+    watch: Box<Watch>,
     recent_bans: RecentBans,
+    asks: Asks,
+    own_bans: OwnBans,
     pulse: Pulse,
     events: Vec<RemoteEvent>,
     /// Whether QUIT was said: what the server has to say to that is nobody's concern.
     leaving: bool,
     /// Open batches that answer a labelled command: reference and label.
     batches: Vec<(Box<str>, PartId)>,
-    /// Open batches of what was missed.
-    pages: Vec<OpenPage>,
     /// The label that the line at hand answers to.
     label: Option<PartId>,
     /// The bytes of our own `nick!user@host` behind the nick, once the server has shown it.
     own_userhost: Option<usize>,
-    /// What the core was told about relations.
-    told_relations: Relations,
-    typists: Typists,
+    modern: Box<Modern>,
     /// A buffer for folded names.
     folded: String,
 }
@@ -125,7 +146,7 @@ pub(crate) struct Client {
 impl Client {
     /// Begins a connection: the first lines of the registration are ready to be written.
     pub(crate) fn new(server: ServerId, identity: Identity, flood: Flood, rooms: Rooms, now: Now) -> Self {
-        let wish = identity.nick.clone();
+        let (wish, security) = (identity.nick.clone(), identity.security);
         let (registration, urgent) = Registration::begin(identity, now);
         Self {
             server,
@@ -135,6 +156,8 @@ impl Client {
             phase: Phase::Registering(Box::new(registration)),
             was_online: false,
             caps: CapSet::default(),
+            security,
+            sts: None,
             isupport: Box::default(),
             rooms,
             book: Book::default(),
@@ -150,16 +173,18 @@ impl Client {
             ),
             urgent,
             people: People::default(),
+            who: Who::default(),
+            watch: Box::default(),
             recent_bans: RecentBans::default(),
+            asks: Asks::default(),
+            own_bans: OwnBans::default(),
             pulse: Pulse::new(now.at),
             events: Vec::new(),
             leaving: false,
             batches: Vec::new(),
-            pages: Vec::new(),
             label: None,
             own_userhost: None,
-            told_relations: Relations::NONE,
-            typists: Typists::default(),
+            modern: Box::default(),
             folded: String::new(),
         }
     }
@@ -192,6 +217,12 @@ impl Client {
         &self.wish
     }
 
+    /// For how many seconds the server wants to be reached encrypted, if it has said so since the last time. Only
+    /// what was said on a connection that is worth it.
+    pub(crate) fn take_sts(&mut self) -> Option<u64> {
+        self.sts.take()
+    }
+
     /// What has happened since the last time.
     pub(crate) fn take_events(&mut self) -> Vec<RemoteEvent> {
         std::mem::take(&mut self.events)
@@ -215,7 +246,12 @@ impl Client {
             Phase::Online => {
                 earlier(self.rooms.deadline());
                 earlier(self.book.deadline());
-                earlier(self.typists.deadline());
+                earlier(self.modern.typists.deadline());
+                earlier(self.who.deadline());
+                earlier(self.asks.deadline());
+                if self.questions.is_empty() {
+                    earlier(self.watch.deadline());
+                }
                 if !self.queue.is_empty() {
                     earlier(Some(self.pace.ready_at()));
                 } else if !self.questions.is_empty() {
@@ -239,8 +275,13 @@ impl Client {
         if self.pulse.is_dead(now.at) || self.book.is_stuck(now.at) {
             self.finish(End::Lost(format!("{} no longer answers", self.server)));
         }
+        self.asks.expire(&self.server, now.at, &mut self.events);
         self.rooms_tick(now);
         self.typing_tick(now);
+        if self.is_online() {
+            self.who_tick(now);
+            self.watch_tick(now);
+        }
     }
 
     /// Appends what is to be written now: registration first, then the user's lines as fast as the pace permits, then
@@ -262,6 +303,7 @@ impl Client {
     /// The connection is gone. Answers what was still open and gives back the rooms, to be entered again.
     pub(crate) fn lost(mut self) -> (Vec<RemoteEvent>, Rooms) {
         self.book.lost(&self.server, &mut self.events);
+        self.asks.lost(&self.server, &mut self.events);
         for (id, by_will) in self.rooms.lose() {
             let how = if by_will { Departure::Left } else { Departure::Lost };
             let reason = None;
@@ -273,6 +315,7 @@ impl Client {
     /// The user has left the server. Answers what was still open.
     pub(crate) fn left(mut self, reason: Option<&Name>) -> Vec<RemoteEvent> {
         self.book.lost(&self.server, &mut self.events);
+        self.asks.lost(&self.server, &mut self.events);
         for (id, _) in self.rooms.lose() {
             let (how, reason) = (Departure::Left, reason.cloned());
             self.tell_room(id, RoomEvent::Left { how, reason });
@@ -287,6 +330,7 @@ impl Client {
     /// The whole session is closed: answers what was still open. The rooms are no longer anybody's concern.
     pub(crate) fn closed(mut self) -> Vec<RemoteEvent> {
         self.book.lost(&self.server, &mut self.events);
+        self.asks.lost(&self.server, &mut self.events);
         self.events
     }
 

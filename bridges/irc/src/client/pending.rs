@@ -27,10 +27,14 @@ pub(super) enum What {
     Retract {
         ids: Vec<MessageId>,
     },
+    /// A line of the user's own making.
+    Raw,
     Topic,
     Nick,
     Rank,
     Kick,
+    Settings,
+    Invite,
     Ban,
     Unban {
         /// The masks on the list that fit so far.
@@ -50,8 +54,10 @@ impl What {
             Self::Retract { .. } => "REDACT",
             Self::Topic => "TOPIC",
             Self::Nick => "NICK",
-            Self::Rank | Self::Ban | Self::Unban { .. } => "MODE",
+            Self::Rank | Self::Settings | Self::Ban | Self::Unban { .. } => "MODE",
             Self::Kick => "KICK",
+            Self::Raw => "",
+            Self::Invite => "INVITE",
         }
     }
 

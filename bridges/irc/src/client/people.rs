@@ -44,6 +44,15 @@ impl People {
             .and_then(|p| p.userhost.as_deref())
     }
 
+    /// Somebody who was seen with this host.
+    pub(super) fn at_host(&self, host: &str) -> Option<&Name> {
+        let is_there = |person: &&Person| {
+            let seen = person.userhost.as_deref().and_then(|seen| seen.rsplit_once('@'));
+            seen.is_some_and(|(_, seen)| seen.eq_ignore_ascii_case(host))
+        };
+        self.0.iter().find(is_there).map(|person| &person.folded)
+    }
+
     /// Notes somebody's host where it was told elsewhere (NAMES, CHGHOST).
     pub(super) fn forget(&mut self, folded: &str) {
         self.0.retain(|p| p.folded.as_str() != folded);

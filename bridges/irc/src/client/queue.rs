@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use viaduct_bridge::Name;
+use viaduct_bridge::{Name, TransactionId};
 
 use crate::config::Flood;
 use crate::proto::line::Line;
@@ -19,6 +19,8 @@ pub(super) enum Queued {
     Line(Line),
     /// One line of a command in the book.
     Part { seq: u64, part: u16 },
+    /// The line of a question, unless it is given up.
+    Ask { txn: TransactionId, line: Line },
     /// Channels to enter, with as few lines as possible.
     Joins(Vec<Name>),
 }

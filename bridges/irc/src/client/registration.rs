@@ -1,16 +1,20 @@
-//! Logging in to a server (RFC 2812 §3.1, IRCv3 capability negotiation 3.2 and SASL 3.2): from the first line to the
-//! end of the message of the day. All of its state is gone once the user is online.
+//! Logging in to a server (RFC 2812 §3.1, IRCv3 capability negotiation 3.2): from the first line to the end of the
+//! message of the day. All of its state is gone once the user is online. `account` has the login with an account.
 
 use std::time::{Duration, Instant};
 
-use viaduct_bridge::{Failure, Name, Refusal, Relations, Secret, ServerEvent};
+use viaduct_bridge::{Failure, Name, Refusal, Relations, ServerEvent};
 
 use crate::proto::caps::{Cap, CapSet};
+use crate::proto::format;
 use crate::proto::line::Line;
 use crate::proto::message::Message;
-use crate::proto::sasl::{self, Mechanism};
+use crate::proto::sts::Sts;
 
+use super::account::Login;
+use super::identity::{Identity, Security};
 use super::nicknames::next_nick;
+use super::queue::Queued;
 use super::{Client, End, Now, Phase};
 
 /// Servers look up host names and ask identd first: that alone may take half a minute.
@@ -20,36 +24,6 @@ const MOTD_PATIENCE: Duration = Duration::from_secs(3);
 /// The token of the PING that stands for the end of the message of the day where a server sends none.
 const READY: &str = "ready";
 
-/// Who logs in.
-#[derive(Clone)]
-pub(crate) struct Identity {
-    /// The nickname to ask for.
-    pub(crate) nick: Name,
-    /// The user name (ident).
-    pub(crate) username: String,
-    /// The real name.
-    pub(crate) realname: String,
-    /// The password of the server itself.
-    pub(crate) server_password: Option<Secret>,
-    /// The account to log in to.
-    pub(crate) credentials: Option<Credentials>,
-    /// What the user is told about this connection.
-    pub(crate) warning: Option<Name>,
-    /// Why the user is away, if they are.
-    pub(crate) away: Option<Name>,
-}
-
-/// How the user proves who they are. Only put into an [`Identity`] for the server that they were given for.
-#[derive(Clone)]
-pub(crate) struct Credentials {
-    /// The account.
-    pub(crate) account: String,
-    /// Its password.
-    pub(crate) password: Option<Secret>,
-    /// Whether the connection shows a certificate of the user.
-    pub(crate) certificate: bool,
-}
-
 pub(super) struct Registration {
     identity: Identity,
     /// The nickname that was asked for last, and how many were.
@@ -57,14 +31,10 @@ pub(super) struct Registration {
     tries: u8,
     /// What the server offers.
     offer: CapSet,
-    mechanisms: String,
     /// How many `CAP REQ` are unanswered.
     requests: usize,
-    /// Which mechanism is being tried, and whether it succeeded.
-    mechanism: Option<Mechanism>,
-    /// Whether the credentials of the mechanism are still to be shown: once.
-    asked_for_proof: bool,
-    logged_in: bool,
+    /// The login with an account, if there is one.
+    pub(super) login: Option<Login>,
     welcomed: bool,
     /// When to ask whether the server is ready.
     ask_at: Option<Instant>,
@@ -73,8 +43,14 @@ pub(super) struct Registration {
 
 impl Registration {
     /// Begins: the registration and its first lines.
-    pub(super) fn begin(identity: Identity, now: Now) -> (Self, Vec<Line>) {
-        let mut lines = vec![Line::command("CAP").arg("LS").arg("302")];
+    pub(super) fn begin(mut identity: Identity, now: Now) -> (Self, Vec<Line>) {
+        let mut lines = Vec::new();
+        if let Some(webirc) = &identity.webirc {
+            let line = Line::command("WEBIRC").arg(webirc.password.reveal());
+            // Of its options none is known to be true: not even whether the user's client is connected securely.
+            lines.push(line.arg(&webirc.gateway).arg(&webirc.host).arg(&webirc.ip));
+        }
+        lines.push(Line::command("CAP").arg("LS").arg("302"));
         if let Some(password) = &identity.server_password {
             lines.push(Line::command("PASS").trailing(password.reveal()));
         }
@@ -83,14 +59,14 @@ impl Registration {
         lines.push(user.trailing(&identity.realname));
         let registration = Self {
             asked: identity.nick.clone(),
+            login: identity
+                .credentials
+                .take()
+                .map(|credentials| Login::new(credentials, identity.security.is_encrypted())),
             identity,
             tries: 0,
             offer: CapSet::default(),
-            mechanisms: String::new(),
             requests: 0,
-            mechanism: None,
-            asked_for_proof: false,
-            logged_in: false,
             welcomed: false,
             ask_at: None,
             deadline: now.at + PATIENCE,
@@ -113,34 +89,6 @@ impl Registration {
         self.ask_at.take_if(|at| now >= *at)?;
         Some(Line::command("PING").trailing(READY))
     }
-
-    /// The next mechanism to try: the certificate first, then the password.
-    fn next_mechanism(&self) -> Option<Mechanism> {
-        let credentials = self.identity.credentials.as_ref()?;
-        let usable = |mechanism| match mechanism {
-            Mechanism::External => credentials.certificate,
-            Mechanism::Plain => credentials.password.is_some(),
-        };
-        let order = [Mechanism::External, Mechanism::Plain];
-        let after = self.mechanism.map_or(0, |last| match last {
-            Mechanism::External => 1,
-            Mechanism::Plain => 2,
-        });
-        order
-            .into_iter()
-            .skip(after)
-            .find(|mechanism| usable(*mechanism) && mechanism.offered_in(&self.mechanisms))
-    }
-
-    fn payload(&self) -> Vec<Line> {
-        match (&self.identity.credentials, self.mechanism) {
-            (Some(credentials), Some(Mechanism::Plain)) => {
-                let password = credentials.password.as_ref().map_or("", Secret::reveal);
-                sasl::plain(&credentials.account, password)
-            }
-            _ => sasl::external(),
-        }
-    }
 }
 
 impl Client {
@@ -152,17 +100,16 @@ impl Client {
         };
         match (message.command, numeric) {
             ("CAP", _) => self.on_cap(message),
-            ("AUTHENTICATE", _) => {
-                if message.param(0) == "+" && std::mem::take(&mut registration.asked_for_proof) {
-                    let payload = registration.payload();
-                    self.urgent.extend(payload);
-                }
-            }
+            ("AUTHENTICATE", _) => self.on_challenge(message.param(0)),
             ("NOTICE", _) => self.server_says(message.param(1)),
             ("ERROR", _) => self.on_closing(message.last()),
             ("PONG", _) if message.last() == READY => self.go_online(now),
             (_, Some(1)) => {
-                if registration.identity.credentials.is_some() && !registration.logged_in {
+                if registration.identity.only_upgrade {
+                    self.no_upgrade();
+                    return true;
+                }
+                if registration.login.as_ref().is_some_and(|login| !login.is_done()) {
                     self.no_sasl();
                     return true;
                 }
@@ -170,21 +117,28 @@ impl Client {
                 registration.ask_at = Some(now.at + MOTD_PATIENCE);
                 self.nick = Name::from(message.param(0));
             }
+            (_, Some(375 | 372)) if registration.welcomed && registration.identity.motd => {
+                let text = format::to_text(message.last()).plain;
+                self.server_says(&text);
+            }
             (_, Some(376 | 422)) if registration.welcomed => self.go_online(now),
             (_, Some(433 | 436 | 437 | 432)) if !registration.welcomed => {
                 self.on_nick_refused(numeric == Some(432), message);
             }
             (_, Some(421)) if message.param(1).eq_ignore_ascii_case("CAP") => {
-                if registration.identity.credentials.is_some() {
+                if registration.login.is_some() {
                     self.no_sasl();
+                } else if registration.identity.only_upgrade {
+                    self.no_upgrade();
                 }
             }
-            (_, Some(903 | 907)) => {
-                registration.logged_in = true;
-                self.urgent.push(Line::command("CAP").arg("END"));
+            (_, Some(903 | 907)) => self.on_logged_in(),
+            (_, Some(902 | 904 | 905 | 906)) => self.on_login_refused(message.last()),
+            (_, Some(908)) => {
+                if let Some(login) = &mut registration.login {
+                    login.offered(message.param(1));
+                }
             }
-            (_, Some(902 | 904 | 905 | 906)) => self.on_sasl_refused(message),
-            (_, Some(908)) => registration.mechanisms = message.param(1).to_owned(),
             (_, Some(464)) => self.refused(Refusal::NotAuthorized, message.last()),
             (_, Some(465)) => self.refused(Refusal::Banned, message.last()),
             (_, Some(463)) => self.refused(Refusal::Forbidden, message.last()),
@@ -198,7 +152,7 @@ impl Client {
         self.finish(End::Refused(Failure::refused(refusal, reason)));
     }
 
-    fn no_sasl(&mut self) {
+    pub(super) fn no_sasl(&mut self) {
         // Perhaps only for now: services may be away. Without the login the user would be somebody else there.
         let reason = format!(
             "{} offers no login with an account (SASL) at the moment",
@@ -207,15 +161,42 @@ impl Client {
         self.finish(End::Refused(Failure::transient(reason)));
     }
 
+    fn no_upgrade(&mut self) {
+        let reason = format!(
+            "{} can only be reached unencrypted; the password was not sent.",
+            self.server
+        );
+        self.finish(End::Refused(Failure::refused(Refusal::Unreachable, reason)));
+    }
+
+    /// The server tells how it wants to be reached (IRCv3 sts): each half of it counts on its own kind of connection.
+    fn on_sts(&mut self, sts: Option<Sts>) {
+        let Some(sts) = sts else {
+            return;
+        };
+        match self.security {
+            Security::PlainByFallback => {
+                if let Some(port) = sts.port {
+                    self.finish(End::Upgrade { port });
+                }
+            }
+            Security::Verified => self.sts = sts.duration.or(self.sts),
+            // The operator's word for this server goes before the server's own.
+            Security::PlainByChoice | Security::Unverified => {}
+        }
+    }
+
     fn on_cap(&mut self, message: &Message<'_>) {
         let Phase::Registering(registration) = &mut self.phase else {
             return;
         };
         match message.param(1) {
             "LS" => {
-                if let Some(mechanisms) = registration.offer.read_offer(message.last()) {
-                    registration.mechanisms = mechanisms;
+                let told = registration.offer.read_offer(message.last());
+                if let (Some(mechanisms), Some(login)) = (&told.mechanisms, &mut registration.login) {
+                    login.offered(mechanisms);
                 }
+                self.on_sts(told.sts);
                 if message.param(2) != "*" {
                     self.request_caps();
                 }
@@ -241,7 +222,8 @@ impl Client {
                 self.caps_settled();
             }
             "NEW" => {
-                registration.offer.read_offer(message.last());
+                let told = registration.offer.read_offer(message.last());
+                self.on_sts(told.sts);
             }
             "DEL" => self.caps.read_del(message.last()),
             _ => {}
@@ -252,7 +234,11 @@ impl Client {
         let Phase::Registering(registration) = &mut self.phase else {
             return;
         };
-        let log_in = registration.identity.credentials.is_some();
+        if registration.identity.only_upgrade {
+            self.no_upgrade();
+            return;
+        }
+        let log_in = registration.login.is_some();
         if log_in && !registration.offer.has(Cap::Sasl) {
             self.no_sasl();
             return;
@@ -274,37 +260,14 @@ impl Client {
         if registration.requests > 0 || registration.welcomed {
             return;
         }
-        if registration.identity.credentials.is_none() {
-            self.urgent.push(Line::command("CAP").arg("END"));
-        } else if !self.caps.has(Cap::Sasl) {
-            self.no_sasl();
-        } else if registration.mechanism.is_none() {
-            self.authenticate("the server offers neither PLAIN nor a login by certificate");
-        }
-    }
-
-    /// Tries the next mechanism; if there is none left, these words are why the login failed.
-    fn authenticate(&mut self, words: &str) {
-        let Phase::Registering(registration) = &mut self.phase else {
-            return;
-        };
-        match registration.next_mechanism() {
-            Some(mechanism) => {
-                registration.mechanism = Some(mechanism);
-                registration.asked_for_proof = true;
-                self.urgent
-                    .push(Line::command("AUTHENTICATE").arg(mechanism.name()));
+        match &registration.login {
+            None => self.urgent.push(Line::command("CAP").arg("END")),
+            Some(_) if !self.caps.has(Cap::Sasl) => self.no_sasl(),
+            Some(login) if !login.is_begun() => {
+                self.authenticate("the server offers no way to log in that can be used here");
             }
-            None => {
-                let reason = format!("The login to {} failed: {words}", self.server);
-                self.finish(End::Refused(Failure::refused(Refusal::NotAuthorized, reason)));
-            }
+            Some(_) => {}
         }
-    }
-
-    fn on_sasl_refused(&mut self, message: &Message<'_>) {
-        let words = message.last().to_owned();
-        self.authenticate(&words);
     }
 
     fn on_nick_refused(&mut self, too_odd: bool, message: &Message<'_>) {
@@ -360,6 +323,9 @@ impl Client {
         self.people.clear();
         self.rooms.rekey(self.isupport.casemapping);
         self.tell_online(identity.warning);
+        for line in identity.commands {
+            self.queue.push(Queued::Line(line));
+        }
         if let Some(text) = identity.away {
             self.set_away(Some(&text));
         }
@@ -370,7 +336,7 @@ impl Client {
         let (nick, me) = (self.nick.clone(), self.me.clone());
         self.tell_server(ServerEvent::Online { nick, me, warning });
         // Who is online anew has been told nothing.
-        self.told_relations = Relations::NONE;
+        self.modern.told_relations = Relations::NONE;
         self.tell_relations();
     }
 
@@ -379,7 +345,8 @@ impl Client {
         match message.param(1) {
             "NEW" => {
                 let mut offer = CapSet::default();
-                offer.read_offer(message.last());
+                let told = offer.read_offer(message.last());
+                self.on_sts(told.sts);
                 // What it needs may have been granted long ago.
                 let wanted = offer.with(self.caps).wanted(false).without(self.caps);
                 if !wanted.is_empty() {

@@ -66,7 +66,7 @@ impl Client {
     /// Tells what can be done, if it is something else than was told before. Nothing is told of nothing.
     pub(super) fn tell_relations(&mut self) {
         let able = self.relations();
-        if std::mem::replace(&mut self.told_relations, able) != able {
+        if std::mem::replace(&mut self.modern.told_relations, able) != able {
             self.tell_server(ServerEvent::Relations(able));
         }
     }

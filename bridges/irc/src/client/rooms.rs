@@ -9,6 +9,7 @@ use crate::proto::casemap::Casemapping;
 use crate::proto::modes::ChannelModes;
 
 use super::snapshot::Snapshot;
+use super::who::Plan;
 
 /// Where the user is on the way into a channel.
 pub(super) enum State {
@@ -40,6 +41,8 @@ pub(super) struct Room {
     pub(super) then_join: bool,
     /// When the newest message was said that the core has been told of.
     pub(super) newest: Option<Timestamp>,
+    /// When it is asked who is away.
+    pub(super) who: Plan,
 }
 
 impl Room {
@@ -54,6 +57,7 @@ impl Room {
             leaving: false,
             then_join: false,
             newest: None,
+            who: Plan::default(),
         }
     }
 
@@ -117,12 +121,18 @@ impl Rooms {
         rooms.into_iter().flatten().filter_map(Room::snapshot)
     }
 
-    /// Names are folded anew: what is the same room now is one.
+    /// Names are folded anew: what is the same room now is one, and is called by that name.
     pub(super) fn rekey(&mut self, fold: Casemapping) {
-        self.all = std::mem::take(&mut self.all)
-            .into_values()
-            .map(|room| (fold.fold_name(room.name()), room))
-            .collect();
+        for (_, mut room) in std::mem::take(&mut self.all) {
+            let folded = fold.fold_name(room.name());
+            room.id.room = folded.clone();
+            if let Some(other) = self.all.remove(&folded) {
+                room.awaited |= other.awaited;
+                room.lost |= other.lost;
+                room.key = room.key.or(other.key);
+            }
+            self.all.insert(folded, room);
+        }
     }
 
     /// When something about a room is due.
@@ -150,6 +160,7 @@ impl Rooms {
             }
             room.state = State::Wanted;
             room.modes = ChannelModes::default();
+            room.who = Plan::default();
             if std::mem::take(&mut room.leaving) && !std::mem::take(&mut room.then_join) {
                 gone.push(folded.clone());
             }

@@ -170,9 +170,13 @@ impl Snapshot {
         me: &Name,
         nick: &Name,
         flags: RoomFlags,
+        is_away: impl Fn(&str) -> bool,
     ) -> (RoomEvent, Vec<Message>, Vec<RemoteEvent>) {
         let mut seen: HashSet<Name> = HashSet::with_capacity(self.members.len());
         self.members.retain(|m| seen.insert(m.person.clone()));
+        for member in &mut self.members {
+            member.away |= is_away(&member.person);
+        }
         if !seen.contains(me) {
             self.members.push(Member {
                 person: me.clone(),

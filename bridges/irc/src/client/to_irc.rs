@@ -30,10 +30,13 @@ impl Client {
     pub(crate) fn command(&mut self, now: Now, command: Command) {
         match command {
             Command::Connect { .. } => self.tell_online(None),
+            Command::Watch { person } => self.watch(now, &person.person),
+            Command::Unwatch { person } => self.unwatch(&person.person),
             Command::Disconnect { .. } => {}
             Command::Join { room, key, since, .. } => self.join(now, room, key, since),
             Command::Leave { room, reason } => self.leave(room, reason.as_deref()),
             Command::SetAway { text } => self.set_away(text.as_deref()),
+            Command::Ask { txn, question, .. } => self.ask(now, txn, question),
             Command::Send {
                 txn,
                 to,
@@ -55,6 +58,18 @@ impl Client {
                 target,
                 reason,
             } => self.retract(txn, &to, *target, reason.as_deref()),
+            // It is the session's.
+            Command::Configure { .. } => {}
+            Command::Raw { txn, line, .. } => match Line::raw(&line) {
+                Some(line) => {
+                    let target = Name::from("");
+                    self.enter(txn, What::Raw, target, None, vec![line]);
+                }
+                None => {
+                    let words = "This is no line: it begins with a command, such as 'LUSERS'.";
+                    self.fail(txn, Failure::refused(Refusal::NotAcceptable, words));
+                }
+            },
             Command::SetTopic { txn, room, text } => {
                 let line = Line::command("TOPIC").arg(&room.room).trailing(&text);
                 let target = self.fold(&room.room);
@@ -81,6 +96,12 @@ impl Client {
                 let target = self.fold(&room.room);
                 let line = kick(&room.room, &person, reason.as_deref());
                 self.enter(txn, What::Kick, target, Some(person), vec![line]);
+            }
+            Command::SetRoom { txn, room, change } => self.configure(txn, &room, &change),
+            Command::Invite { txn, room, person } => {
+                let line = Line::command("INVITE").arg(&person).arg(&room.room);
+                let target = self.fold(&room.room);
+                self.enter(txn, What::Invite, target, Some(person), vec![line]);
             }
             Command::SetBan {
                 txn,
@@ -221,6 +242,8 @@ impl Client {
     /// Sets the ban, and then removes the person if they are there: a ban alone lets them stay.
     fn ban(&mut self, txn: TransactionId, room: &str, person: Name, reason: Option<&str>) {
         let mask = bans::mask_of(&person, self.people.userhost(&person));
+        self.own_bans
+            .note(self.isupport.casemapping.fold(room), &mask, &person);
         let set = Line::command("MODE").arg(room).arg("+b").arg(&mask);
         let kick = kick(room, &person, reason);
         let target = self.fold(room);
@@ -279,17 +302,12 @@ impl Client {
         }
         if self.queue.is_full() {
             let reason = format!(
-                "{} takes lines only slowly, and {} are waiting already.",
+                "{} takes lines only slowly, and {} are waiting already. Try again in {} s.",
                 self.server,
-                self.queue.len()
+                self.queue.len(),
+                self.pace.wait_for(self.queue.len()).as_secs().max(1)
             );
-            self.fail(
-                txn,
-                Failure::Transient {
-                    retry_after: Some(self.pace.wait_for(self.queue.len())),
-                    reason,
-                },
-            );
+            self.fail(txn, Failure::refused(Refusal::Throttled, reason));
             return None;
         }
         let count = lines.len();
@@ -331,10 +349,16 @@ impl Client {
         }
         while out.len() < MOST_BYTES
             && self.queue.is_empty()
-            && let Some(Queued::Line(question)) = self.questions.front_mut()
+            && !self.questions.is_empty()
             && self.pace.take_spare(now.at)
         {
-            question.write(out);
+            match self.questions.front_mut() {
+                Some(Queued::Line(question)) => question.write(out),
+                Some(Queued::Ask { txn, line }) if self.asks.write(*txn, now.at, self.book.next()) => {
+                    line.write(out);
+                }
+                _ => {}
+            }
             self.questions.pop();
         }
     }
@@ -360,6 +384,8 @@ impl Client {
                     *rest = names;
                 }
             }
+            // Questions have a queue of their own.
+            Some(Queued::Ask { .. }) => self.queue.pop(),
             None => {}
         }
     }

@@ -57,11 +57,16 @@ impl Client {
         let name = name_of(to).clone();
         let folded = self.fold(&name);
         let until = now.at + LASTS;
-        let known = self.typists.0.iter_mut().find(|known| known.folded == folded);
+        let known = self
+            .modern
+            .typists
+            .0
+            .iter_mut()
+            .find(|known| known.folded == folded);
         let Some(known) = known else {
-            if state == Typing::Active && self.typists.0.len() < MOST {
+            if state == Typing::Active && self.modern.typists.0.len() < MOST {
                 self.say_typing(now, &name, state);
-                self.typists.0.push(Conversation {
+                self.modern.typists.0.push(Conversation {
                     name,
                     folded,
                     state,
@@ -82,20 +87,23 @@ impl Client {
 
     /// The user has said something: that ends the typing without a word.
     pub(super) fn typed(&mut self, folded: &str) {
-        self.typists.0.retain(|known| known.folded.as_str() != folded);
+        self.modern
+            .typists
+            .0
+            .retain(|known| known.folded.as_str() != folded);
     }
 
     /// Says again what lasts, and forgets what is over.
     pub(super) fn typing_tick(&mut self, now: Now) {
-        if self.typists.0.is_empty() {
+        if self.modern.typists.0.is_empty() {
             return;
         }
-        self.typists.0.retain(|known| match known.state {
+        self.modern.typists.0.retain(|known| match known.state {
             Typing::Active => now.at < known.until,
             Typing::Paused | Typing::Done => now.at < known.said + THROTTLE,
         });
         let mut again = Vec::new();
-        for known in &mut self.typists.0 {
+        for known in &mut self.modern.typists.0 {
             if known.state == Typing::Active && now.at >= known.said + AGAIN {
                 known.said = now.at;
                 again.push(known.name.clone());

@@ -1,4 +1,5 @@
-//! The life of one login at one server: idle, connecting, online, waiting to try again.
+//! The life of one login at one server: idle, connecting, online, waiting to try again. `attempt` is what is between
+//! two of these states.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,15 +7,15 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use tracing::debug;
 use viaduct_bridge::{
-    Command, Departure, Failure, Name, Outcome, Refusal, RemoteEvent, RoomEvent, ServerEvent, ServerId,
+    Command, Departure, Failure, Name, Outcome, RemoteEvent, RoomEvent, ServerEvent, ServerId,
 };
 
 use crate::address::casemapping_of;
-use crate::client::{Client, End, Rooms};
+use crate::client::Rooms;
 use crate::session::SessionState;
 
+use super::attempt::Attempt;
 use super::backoff::Backoff;
-use super::drive::{self, Stop, Surroundings};
 use super::inbox::Inbox;
 
 /// How long a closed session waits for its last events to be taken.
@@ -22,28 +23,11 @@ const LAST_EVENTS: Duration = Duration::from_secs(2);
 
 /// One login at one server.
 pub(crate) struct Actor {
-    session: Arc<SessionState>,
-    server: ServerId,
-    inbox: Arc<Inbox>,
-    rooms: Rooms,
-    backoff: Backoff,
-    /// Whether the user knows that this connection is not encrypted.
-    warned: bool,
-}
-
-/// How one attempt ended.
-enum Attempt {
-    /// The user never came online.
-    Failed { failure: Failure, for_good: bool },
-    /// The user was online.
-    Lost {
-        reason: String,
-        for_good: Option<Failure>,
-    },
-    /// The user left.
-    Left,
-    /// The session is closed.
-    Closing,
+    pub(super) session: Arc<SessionState>,
+    pub(super) server: ServerId,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) rooms: Rooms,
+    pub(super) backoff: Backoff,
 }
 
 impl Actor {
@@ -54,7 +38,6 @@ impl Actor {
             inbox,
             rooms: Rooms::default(),
             backoff: Backoff::new(),
-            warned: false,
         }
     }
 
@@ -83,7 +66,6 @@ impl Actor {
     async fn stay_connected(&mut self, mut nick: Name) {
         self.rooms = Rooms::default();
         self.backoff = Backoff::new();
-        self.warned = false;
         let mut was_online = false;
         loop {
             self.tell_server(ServerEvent::Connecting).await;
@@ -124,127 +106,6 @@ impl Actor {
         }
     }
 
-    /// One attempt, and the connection that it leads to.
-    async fn attempt(&mut self, nick: &mut Name) -> Attempt {
-        let session = self.session.clone();
-        let plan = session.shared.config.plan(self.server.as_str());
-        let dialled = {
-            let dial = Box::pin(session.dial(&self.server, &plan));
-            tokio::select! {
-                biased;
-                dialled = dial => dialled,
-                () = self.asked_to_leave() => return self.leave_unconnected().await,
-            }
-        };
-        let dialled = match dialled {
-            Ok(dialled) => dialled,
-            Err(failure) => {
-                let for_good = false;
-                return Attempt::Failed { failure, for_good };
-            }
-        };
-        let mut identity = session.identity(&self.server, &plan, nick.clone(), dialled.encrypted);
-        let warns = identity.warning.is_some();
-        if self.warned {
-            identity.warning = None;
-        }
-        let mut link = dialled.link;
-        let rooms = std::mem::take(&mut self.rooms);
-        let mut client = Client::new(self.server.clone(), identity, plan.flood, rooms, drive::now());
-        let charset = plan.charset;
-        drop(plan);
-        let inbox = self.inbox.clone();
-        let around = Surroundings {
-            inbox: &inbox,
-            sink: &*session.sink,
-            charset,
-            server: &self.server,
-            notebook: &*session.shared.notebook,
-            only_log_in: false,
-        };
-        let began = Instant::now();
-        let stop = drive::drive(&mut link, &mut client, &around).await;
-        let was_online = client.was_online();
-        if was_online {
-            self.backoff.lasted(began);
-            self.warned = warns;
-            client.wish().clone_into(nick);
-        }
-        match stop {
-            Stop::Gone(words) => {
-                let end = client.end().cloned();
-                let (events, rooms) = client.lost();
-                self.rooms = rooms;
-                self.tell(events).await;
-                let words = match &end {
-                    Some(End::Lost(words)) => words.clone(),
-                    Some(End::Refused(failure)) => failure.to_string(),
-                    None => format!("The connection to {} was lost: {words}", self.server),
-                };
-                let refused = match end {
-                    Some(End::Refused(failure)) => Some(failure),
-                    _ => None,
-                };
-                if was_online {
-                    Attempt::Lost {
-                        reason: words,
-                        for_good: refused.filter(is_final),
-                    }
-                } else {
-                    let for_good = refused.as_ref().is_some_and(is_final);
-                    let failure = refused.unwrap_or_else(|| Failure::refused(Refusal::Unreachable, words));
-                    Attempt::Failed { failure, for_good }
-                }
-            }
-            Stop::Left(reason) if was_online => {
-                let words = reason.as_deref().unwrap_or(&session.shared.config.quit_message);
-                drive::part(&mut link, &mut client, charset, words).await;
-                let events = client.left(reason.as_ref());
-                self.tell(events).await;
-                Attempt::Left
-            }
-            Stop::Left(_) => {
-                let (events, rooms) = client.lost();
-                self.rooms = rooms;
-                self.tell(events).await;
-                self.leave_unconnected().await
-            }
-            Stop::Closing(reason) => {
-                let words = reason.as_deref().unwrap_or(&session.shared.config.quit_message);
-                drive::part(&mut link, &mut client, charset, words).await;
-                let events = client.closed();
-                self.tell(events).await;
-                Attempt::Closing
-            }
-            // Only asked for by a login that is being tried.
-            Stop::Online => Attempt::Closing,
-        }
-    }
-
-    /// Resolves when the user no longer wants to be connected.
-    async fn asked_to_leave(&self) {
-        while !self.inbox.wants_out() {
-            self.inbox.changed().await;
-        }
-    }
-
-    /// The user leaves before there is a connection: answers everything up to that.
-    async fn leave_unconnected(&mut self) -> Attempt {
-        if self.inbox.closing().is_some() {
-            return Attempt::Closing;
-        }
-        let failure = Failure::transient(format!("You left {}.", self.server));
-        self.refuse_awaited(&failure).await;
-        while let Some(command) = self.inbox.pop() {
-            if matches!(command, Command::Disconnect { .. }) {
-                break;
-            }
-            let events = self.answer(command, &failure);
-            self.tell(events).await;
-        }
-        Attempt::Left
-    }
-
     /// The server cannot be had: everything that waits for it is refused.
     async fn give_up(&mut self, failure: Failure) {
         let server_failure = failure.clone();
@@ -264,7 +125,7 @@ impl Actor {
         }
     }
 
-    async fn refuse_awaited(&mut self, failure: &Failure) {
+    pub(super) async fn refuse_awaited(&mut self, failure: &Failure) {
         let refused = self
             .rooms
             .take_awaited()
@@ -322,7 +183,7 @@ impl Actor {
     }
 
     /// The answer to a command while there is no connection.
-    fn answer(&mut self, command: Command, failure: &Failure) -> Vec<RemoteEvent> {
+    pub(super) fn answer(&mut self, command: Command, failure: &Failure) -> Vec<RemoteEvent> {
         let event = match command {
             Command::Join { room, .. } => RemoteEvent::Room {
                 room,
@@ -363,7 +224,7 @@ impl Actor {
     }
 
     /// Hands events over. If nobody takes them any more, the session is over.
-    async fn tell(&self, events: Vec<RemoteEvent>) {
+    pub(super) async fn tell(&self, events: Vec<RemoteEvent>) {
         if events.is_empty() {
             return;
         }
@@ -389,6 +250,6 @@ fn unsent(command: &Command) -> Option<RemoteEvent> {
 }
 
 /// Whether trying again as it is would be no use.
-fn is_final(failure: &Failure) -> bool {
+pub(super) fn is_final(failure: &Failure) -> bool {
     matches!(failure, Failure::Permanent { .. })
 }

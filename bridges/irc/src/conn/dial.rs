@@ -1,22 +1,27 @@
 //! Reaching a server: names to addresses, the outgoing policy on each address, TLS first, plain text only by the
-//! operator's word.
+//! operator's word and where the server has not asked for TLS.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::ServerName;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tracing::warn;
 use viaduct_bridge::outgoing::OutgoingPolicy;
 use viaduct_bridge::{Failure, Name, Notebook, Refusal, Secret, ServerId};
 
-use crate::config::ServerPlan;
+use crate::client::Security;
+use crate::config::{AddressPool, IrcConfig, ServerPlan};
+use crate::users::Users;
 
+use super::ident::{Registered, Registry};
 use super::link::{Link, Stream};
+use super::sts;
 use super::tls::{Tls, certificate_words};
 
 const RESOLVE: Duration = Duration::from_secs(10);
@@ -35,12 +40,31 @@ pub(crate) struct Dialler {
     notebook: Arc<dyn Notebook>,
     tls: Tls,
     lookups: Semaphore,
+    users: Arc<Users>,
+    /// The addresses that connections come from, if the operator has any for them.
+    sources: Option<AddressPool>,
+    /// Whose connections there are, where servers may ask.
+    ident: Option<Arc<Registry>>,
 }
 
 /// A connection that was made.
 pub(crate) struct Dialled {
     pub(crate) link: Link,
-    pub(crate) encrypted: bool,
+    pub(crate) security: Security,
+    pub(crate) port: u16,
+}
+
+/// Where to, and as whom.
+#[derive(Clone, Copy)]
+pub(crate) struct Route<'a> {
+    /// The user's bare JID.
+    pub(crate) user: &'a str,
+    pub(crate) server: &'a ServerId,
+    pub(crate) plan: &'a ServerPlan,
+    /// The user's certificate.
+    pub(crate) certificate: Option<&'a Secret>,
+    /// With TLS at this port and nowhere else: the server has just asked for it.
+    pub(crate) upgrade: Option<u16>,
 }
 
 /// Why an address was not reached.
@@ -54,55 +78,74 @@ enum Miss {
 }
 
 impl Dialler {
-    pub(crate) fn new(policy: OutgoingPolicy, notebook: Arc<dyn Notebook>, tls: Tls) -> Self {
+    pub(crate) fn new(
+        policy: OutgoingPolicy,
+        notebook: Arc<dyn Notebook>,
+        tls: Tls,
+        users: Arc<Users>,
+        config: &IrcConfig,
+    ) -> Self {
         Self {
             policy,
             notebook,
             tls,
             lookups: Semaphore::new(LOOKUPS),
+            users,
+            sources: config.outgoing_addresses.clone(),
+            ident: config.ident.as_ref().map(|_| Arc::default()),
         }
+    }
+
+    /// Whose connections there are, where servers may ask.
+    pub(crate) fn ident(&self) -> Option<&Arc<Registry>> {
+        self.ident.as_ref()
     }
 
     /// Connects to a server.
     ///
     /// # Errors
     /// In words for the user. A bad certificate is the end of it: nothing else is tried.
-    pub(crate) async fn dial(
-        &self,
-        server: &ServerId,
-        plan: &ServerPlan,
-        certificate: Option<&Secret>,
-    ) -> Result<Dialled, Failure> {
-        match timeout(ALL, self.dial_all(server, plan, certificate)).await {
+    pub(crate) async fn dial(&self, route: &Route<'_>) -> Result<Dialled, Failure> {
+        match timeout(ALL, self.dial_all(route)).await {
             Ok(result) => result,
-            Err(_) => Err(unreachable(server, "it did not answer in time")),
+            Err(_) => Err(unreachable(route.server, "it did not answer in time")),
         }
     }
 
-    async fn dial_all(
-        &self,
-        server: &ServerId,
-        plan: &ServerPlan,
-        certificate: Option<&Secret>,
-    ) -> Result<Dialled, Failure> {
+    async fn dial_all(&self, route: &Route<'_>) -> Result<Dialled, Failure> {
+        let Route { server, plan, .. } = *route;
         let addresses = self.resolve(server, plan).await?;
+        let (ports, must_encrypt) = self.tls_ports(route);
         let mut misses = Vec::new();
-        for port in &plan.tls_ports {
+        for port in ports {
             for ip in &addresses {
-                match connect(SocketAddr::new(*ip, *port)).await {
-                    Ok(stream) => match self.handshake(server, stream, certificate).await? {
-                        Ok(link) => {
-                            self.note_tls(server);
-                            return Ok(Dialled {
-                                link,
-                                encrypted: true,
-                            });
+                match self.connect(route, SocketAddr::new(*ip, port)).await {
+                    Ok((stream, registered)) => {
+                        match self.handshake(route, stream).await? {
+                            Ok(link) => {
+                                let link = link.registered(registered);
+                                // TLS on a port that only the server's own policy has named is bound to that policy: when
+                                // it is over, the server may be found on the ports that all servers have.
+                                if plan.tls_ports.contains(&port) {
+                                    self.note_tls(server);
+                                }
+                                let security = match self.tls.verifies(server.as_str(), plan.trust.as_ref()) {
+                                    true => Security::Verified,
+                                    false => Security::Unverified,
+                                };
+                                return Ok(Dialled { link, security, port });
+                            }
+                            Err(words) => misses.push(Miss::Other(words)),
                         }
-                        Err(words) => misses.push(Miss::Other(words)),
-                    },
+                    }
                     Err(miss) => misses.push(miss),
                 }
             }
+        }
+        if must_encrypt {
+            let words = words_of(misses);
+            let words = format!("{words}, and it has asked to be reached encrypted only");
+            return Err(unreachable(server, &words));
         }
         if plan.plain_is_fallback {
             let closed = misses.iter().any(|miss| matches!(miss, Miss::Closed))
@@ -118,20 +161,82 @@ impl Dialler {
                 return Err(unreachable(server, words));
             }
         }
-        for port in &plan.plain_ports {
+        let security = if plan.plain_is_fallback {
+            Security::PlainByFallback
+        } else {
+            Security::PlainByChoice
+        };
+        for port in plan.plain_ports.iter().copied() {
             for ip in &addresses {
-                match connect(SocketAddr::new(*ip, *port)).await {
-                    Ok(stream) => {
-                        return Ok(Dialled {
-                            link: Link::new(Stream::Plain(stream)),
-                            encrypted: false,
-                        });
+                match self.connect(route, SocketAddr::new(*ip, port)).await {
+                    Ok((stream, registered)) => {
+                        let link = Link::new(Stream::Plain(stream)).registered(registered);
+                        return Ok(Dialled { link, security, port });
                     }
                     Err(miss) => misses.push(miss),
                 }
             }
         }
         Err(unreachable(server, &words_of(misses)))
+    }
+
+    /// The ports to try with TLS, and whether nothing else may be tried because the server wants it so (IRCv3 sts).
+    fn tls_ports(&self, route: &Route<'_>) -> (Vec<u16>, bool) {
+        let Route { server, plan, .. } = *route;
+        if let Some(port) = route.upgrade {
+            return (vec![port], true);
+        }
+        // Where the operator has named ports, or chosen between TLS and plain text, that is the last word.
+        let policy = plan
+            .by_default
+            .then(|| sts::in_force(&*self.notebook, server, SystemTime::now()))
+            .flatten();
+        let others = plan
+            .tls_ports
+            .iter()
+            .copied()
+            .filter(|port| Some(*port) != policy);
+        (policy.into_iter().chain(others).collect(), policy.is_some())
+    }
+
+    /// Connects to one address. Where servers may ask whose a connection is, it is on record before they can.
+    async fn connect(
+        &self,
+        route: &Route<'_>,
+        address: SocketAddr,
+    ) -> Result<(TcpStream, Option<Registered>), Miss> {
+        let (socket, registered) = self.socket(route, address).map_err(|error| miss(&error))?;
+        Ok((connect(socket, address).await?, registered))
+    }
+
+    /// A socket that is ready to be connected, from the user's own address if there is one of the kind.
+    pub(super) fn socket(
+        &self,
+        route: &Route<'_>,
+        to: SocketAddr,
+    ) -> io::Result<(TcpSocket, Option<Registered>)> {
+        let (socket, any) = match to {
+            SocketAddr::V4(_) => (TcpSocket::new_v4()?, IpAddr::from(Ipv4Addr::UNSPECIFIED)),
+            SocketAddr::V6(_) => (TcpSocket::new_v6()?, IpAddr::from(Ipv6Addr::UNSPECIFIED)),
+        };
+        let address = |pool| self.users.address(route.user, pool, to.is_ipv6());
+        let source = self.sources.as_ref().and_then(address);
+        if let Some(source) = source {
+            bind_freely(&socket, source).inspect_err(|error| {
+                warn!(%source, %error, "an address of outgoing_addresses cannot be used");
+            })?;
+        }
+        let registered = match &self.ident {
+            Some(registry) => {
+                if source.is_none() {
+                    socket.bind(SocketAddr::new(any, 0))?;
+                }
+                let id = self.users.id(route.user);
+                Some(registry.register(socket.local_addr()?, to, id))
+            }
+            None => None,
+        };
+        Ok((socket, registered))
     }
 
     /// The addresses of a server that may be connected to. They are checked, and then connected to themselves: a name
@@ -168,15 +273,11 @@ impl Dialler {
     }
 
     /// Speaks TLS. The outer error is final (the certificate), the inner one is about this address only.
-    async fn handshake(
-        &self,
-        server: &ServerId,
-        stream: TcpStream,
-        certificate: Option<&Secret>,
-    ) -> Result<Result<Link, String>, Failure> {
+    async fn handshake(&self, route: &Route<'_>, stream: TcpStream) -> Result<Result<Link, String>, Failure> {
+        let server = route.server;
         let config = self
             .tls
-            .config(server.as_str(), certificate)
+            .config(server.as_str(), route.plan.trust.as_ref(), route.certificate)
             .map_err(|words| unreachable(server, &words))?;
         let name = ServerName::try_from(server.as_str().to_owned())
             .map_err(|_| unreachable(server, "its name cannot be checked against a certificate"))?;
@@ -214,8 +315,20 @@ fn tls_key(server: &ServerId) -> String {
     format!("tls/{server}")
 }
 
-async fn connect(address: SocketAddr) -> Result<TcpStream, Miss> {
-    match timeout(CONNECT, TcpStream::connect(address)).await {
+/// Binds a socket to an address that need not be one of an interface: where a whole range is routed to this machine
+/// nobody wants to list it. What is not routed here gets no answers.
+fn bind_freely(socket: &TcpSocket, source: IpAddr) -> io::Result<()> {
+    let options = socket2::SockRef::from(socket);
+    match source {
+        IpAddr::V4(_) => options.set_freebind_v4(true)?,
+        IpAddr::V6(_) => options.set_freebind_v6(true)?,
+    }
+    socket.bind(SocketAddr::new(source, 0))
+}
+
+/// Connects a socket.
+async fn connect(socket: TcpSocket, address: SocketAddr) -> Result<TcpStream, Miss> {
+    match timeout(CONNECT, socket.connect(address)).await {
         Ok(Ok(stream)) => {
             // Neither makes a connection worthless where it is not possible.
             let _ = stream.set_nodelay(true);
@@ -225,12 +338,16 @@ async fn connect(address: SocketAddr) -> Result<TcpStream, Miss> {
             let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive);
             Ok(stream)
         }
-        Ok(Err(error)) => Err(match error.kind() {
-            io::ErrorKind::ConnectionRefused => Miss::Closed,
-            io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => Miss::NoRoute,
-            _ => Miss::Other(io_words(&error)),
-        }),
+        Ok(Err(error)) => Err(miss(&error)),
         Err(_) => Err(Miss::Other("it did not answer in time".to_owned())),
+    }
+}
+
+fn miss(error: &io::Error) -> Miss {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Miss::Closed,
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => Miss::NoRoute,
+        _ => Miss::Other(io_words(error)),
     }
 }
 

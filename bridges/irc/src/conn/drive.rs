@@ -9,17 +9,17 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::time::{Duration, Instant, SystemTime};
 
-use encoding_rs::Encoding;
 use tokio::time::{sleep_until, timeout};
 use viaduct_bridge::{BoxFuture, Closed, Command, EventSink, Name, Notebook, ServerId, Timestamp};
 
 use crate::client::{Client, Now};
-use crate::proto::charset;
+use crate::proto::charset::Charsets;
 use crate::proto::line::Line;
 
 use super::dial::io_words;
 use super::inbox::Inbox;
 use super::link::{Link, Turn};
+use super::sts;
 
 /// How many lines are taken before the events of them are handed over.
 const LINES: usize = 256;
@@ -49,12 +49,20 @@ pub(crate) enum Stop {
 pub(crate) struct Surroundings<'a> {
     pub(crate) inbox: &'a Inbox,
     pub(crate) sink: &'a dyn EventSink,
-    pub(crate) charset: &'static Encoding,
+    pub(crate) charsets: &'a Charsets,
     pub(crate) server: &'a ServerId,
-    /// Where it is noted how the server folds names.
+    /// The port of the connection.
+    pub(crate) port: u16,
+    /// Where it is noted how the server folds names, and that it wants to be reached encrypted.
     pub(crate) notebook: &'a dyn Notebook,
     /// Whether to stop as soon as the user is online.
     pub(crate) only_log_in: bool,
+}
+
+impl Surroundings<'_> {
+    fn note_sts(&self, seconds: u64) {
+        sts::note(self.notebook, self.server, self.port, seconds, SystemTime::now());
+    }
 }
 
 pub(crate) fn now() -> Now {
@@ -70,15 +78,20 @@ pub(crate) async fn drive(link: &mut Link, client: &mut Client, around: &Surroun
     let mut armed = Instant::now() + Duration::from_secs(3600);
     let mut timer = pin!(sleep_until(armed.into()));
     let mut noted = false;
+    let mut wants_tls_for = None;
     let stop = loop {
         let time = now();
         let mut more = false;
         if delivery.is_none() {
-            more = take_lines(link, client, around.charset, time);
-            if let Some(stop) = take_commands(link, client, around.inbox, time) {
+            more = take_lines(link, client, around.charsets, time);
+            if let Some(stop) = take_commands(link, client, around, time) {
                 break stop;
             }
             client.tick(time);
+        }
+        if let Some(seconds) = client.take_sts() {
+            wants_tls_for = Some(seconds);
+            around.note_sts(seconds);
         }
         if let Some(reason) = around.inbox.closing() {
             break Stop::Closing(reason);
@@ -94,7 +107,9 @@ pub(crate) async fn drive(link: &mut Link, client: &mut Client, around: &Surroun
         } else {
             link.wipe_output();
         }
+        let written = link.output().len();
         client.transmit(time, link.output());
+        around.charsets.encode(link.output(), written);
         if client.end().is_some() {
             break Stop::Gone(String::new());
         }
@@ -144,7 +159,11 @@ pub(crate) async fn drive(link: &mut Link, client: &mut Client, around: &Surroun
     };
     // What came before the end still counts, and what was told is heard.
     if matches!(stop, Stop::Gone(_)) {
-        while take_lines(link, client, around.charset, now()) {}
+        while take_lines(link, client, around.charsets, now()) {}
+    }
+    // A policy counts from the end of the connection (IRCv3 sts, "Rescheduling expiry on disconnect").
+    if let Some(seconds) = client.take_sts().or(wants_tls_for) {
+        around.note_sts(seconds);
     }
     if let Some(delivery) = delivery {
         tokio::select! {
@@ -165,29 +184,32 @@ fn note_casemapping(client: &Client, around: &Surroundings<'_>) {
 }
 
 /// Says QUIT and waits a moment for the server to have heard it. What was written before may be confirmed meanwhile.
-pub(crate) async fn part(link: &mut Link, client: &mut Client, charset: &'static Encoding, reason: &str) {
+pub(crate) async fn part(link: &mut Link, client: &mut Client, charsets: &Charsets, reason: &str) {
+    let written = link.output().len();
     client.quit(now(), reason, link.output());
+    charsets.encode(link.output(), written);
     let parting = async {
         while let Ok(Turn::Read | Turn::Written) = poll_fn(|cx| link.poll_turn(cx)).await {
-            while take_lines(link, client, charset, now()) {}
+            while take_lines(link, client, charsets, now()) {}
         }
     };
     let _ = timeout(PARTING, parting).await;
 }
 
 /// Gives lines to the client. True if more are there than one turn takes.
-fn take_lines(link: &mut Link, client: &mut Client, charset: &'static Encoding, time: Now) -> bool {
+fn take_lines(link: &mut Link, client: &mut Client, charsets: &Charsets, time: Now) -> bool {
     for _ in 0..LINES {
         let Some(line) = link.next_line() else {
             return false;
         };
-        client.line(time, &charset::decode(line, charset));
+        client.line(time, &charsets.decode(line));
     }
     true
 }
 
 /// Gives commands to the client, as many as there is room for. Something else than nothing if the user leaves.
-fn take_commands(link: &mut Link, client: &mut Client, inbox: &Inbox, time: Now) -> Option<Stop> {
+fn take_commands(link: &mut Link, client: &mut Client, around: &Surroundings<'_>, time: Now) -> Option<Stop> {
+    let inbox = around.inbox;
     if !client.is_online() {
         return inbox.wants_out().then(|| match inbox.closing() {
             Some(reason) => Stop::Closing(reason),
@@ -199,7 +221,9 @@ fn take_commands(link: &mut Link, client: &mut Client, inbox: &Inbox, time: Now)
             Command::Disconnect { reason, .. } => return Some(Stop::Left(reason)),
             command => {
                 client.command(time, command);
+                let written = link.output().len();
                 client.transmit_queue(time, link.output());
+                around.charsets.encode(link.output(), written);
             }
         }
     }

@@ -64,7 +64,9 @@ impl Inbox {
         let mut state = self.lock();
         let (nick, done) = match state.commands.front()? {
             Command::Connect { nick, .. } => (nick.clone(), true),
-            Command::Join { nick, .. } | Command::Send { nick, .. } => (nick.clone(), false),
+            Command::Join { nick, .. }
+            | Command::Send { nick, .. }
+            | Command::Ask { nick: Some(nick), .. } => (nick.clone(), false),
             _ => return None,
         };
         if done {

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use zeroize::Zeroize as _;
 
+use super::ident::Registered;
 use crate::proto::line::Line;
 use crate::proto::message::MAX_INPUT;
 
@@ -83,6 +84,8 @@ pub(crate) struct Link {
     unflushed: bool,
     /// There may be credentials in the output.
     secret: bool,
+    /// Whose connection it is, for as long as it is open.
+    registered: Option<Box<Registered>>,
 }
 
 impl Link {
@@ -97,7 +100,14 @@ impl Link {
             written: 0,
             unflushed: false,
             secret: false,
+            registered: None,
         }
+    }
+
+    /// The record of whose connection this is goes with it.
+    pub(crate) fn registered(mut self, registered: Option<Registered>) -> Self {
+        self.registered = registered.map(Box::new);
+        self
     }
 
     /// What is in the output now is wiped from memory once it is written.

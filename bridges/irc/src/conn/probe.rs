@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use viaduct_bridge::{BoxFuture, Closed, EventSink, Failure, Notebook, Refusal, RemoteEvent, ServerId};
+use viaduct_bridge::{BoxFuture, Closed, EventSink, Failure, Notebook, RemoteEvent, ServerId};
 
 use crate::client::{Client, End, Identity, Rooms};
 use crate::config::ServerPlan;
+use crate::proto::charset::Charsets;
 
 use super::dial::Dialled;
 use super::drive::{self, Stop, Surroundings};
@@ -20,14 +21,14 @@ impl EventSink for Nobody {
     }
 }
 
-/// Logs in over a connection that was made, and leaves again.
+/// Logs in over a connection that was made, and leaves again. The error is how it ended instead.
 pub(crate) async fn log_in(
-    server: ServerId,
+    server: &ServerId,
     plan: &ServerPlan,
     dialled: Dialled,
     identity: Identity,
     notebook: &dyn Notebook,
-) -> Result<(), Failure> {
+) -> Result<(), End> {
     let mut link = dialled.link;
     let inbox = Arc::new(Inbox::default());
     let mut client = Client::new(
@@ -37,25 +38,28 @@ pub(crate) async fn log_in(
         Rooms::default(),
         drive::now(),
     );
+    let charsets = Charsets::new(plan.charset, None, std::iter::empty());
     let around = Surroundings {
         inbox: &inbox,
         sink: &Nobody,
-        charset: plan.charset,
-        server: &server,
+        charsets: &charsets,
+        server,
+        port: dialled.port,
         notebook,
         only_log_in: true,
     };
     let stop = Box::pin(drive::drive(&mut link, &mut client, &around)).await;
     let result = match (stop, client.end()) {
         (Stop::Online, _) => Ok(()),
-        (_, Some(End::Refused(failure))) => Err(failure.clone()),
-        (_, Some(End::Lost(words))) => Err(Failure::refused(Refusal::Unreachable, words.clone())),
-        (Stop::Gone(words), None) => {
-            let words = format!("{server} ended the connection: {words}");
-            Err(Failure::refused(Refusal::Unreachable, words))
+        (_, Some(end)) => Err(end.clone()),
+        (Stop::Gone(words), None) => Err(End::Lost(format!("{server} ended the connection: {words}"))),
+        (Stop::Left(_) | Stop::Closing(_), None) => {
+            Err(End::Refused(Failure::transient("the login was given up")))
         }
-        (Stop::Left(_) | Stop::Closing(_), None) => Err(Failure::transient("the login was given up")),
     };
-    Box::pin(drive::part(&mut link, &mut client, plan.charset, "logged in")).await;
+    if matches!(result, Err(End::Upgrade { .. })) {
+        return result;
+    }
+    Box::pin(drive::part(&mut link, &mut client, &charsets, "logged in")).await;
     result
 }

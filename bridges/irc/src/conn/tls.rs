@@ -30,6 +30,24 @@ pub(crate) struct Tls {
 struct Settings {
     verifier: Arc<dyn ServerCertVerifier>,
     config: Arc<ClientConfig>,
+    /// Whether not just any certificate is accepted.
+    verifies: bool,
+}
+
+/// Which certificates a user trusts, where that is not what everybody does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Any.
+    Anybody,
+    /// The one with this SHA-256 fingerprint.
+    Fingerprint([u8; 32]),
+}
+
+impl Trust {
+    /// Reads a SHA-256 fingerprint: 64 hexadecimal digits, with or without colons.
+    pub(crate) fn fingerprint(text: &str) -> Option<Self> {
+        parse_fingerprint(text).map(Self::Fingerprint)
+    }
 }
 
 impl Tls {
@@ -41,7 +59,13 @@ impl Tls {
             if let Some(verifier) = verifier_of(name, server, &provider)? {
                 let config = client_config(&provider, &verifier, None).map_err(ConfigError::Tls)?;
                 let canonical = server_name(name).unwrap_or_else(|| name.clone());
-                overrides.insert(canonical, Settings { verifier, config });
+                let verifies = server.fingerprint.is_some() || !server.accept_invalid;
+                let settings = Settings {
+                    verifier,
+                    config,
+                    verifies,
+                };
+                overrides.insert(canonical, settings);
             }
         }
         Ok(Self {
@@ -51,6 +75,17 @@ impl Tls {
         })
     }
 
+    /// Whether this server's certificates are checked.
+    pub(crate) fn verifies(&self, server: &str, trust: Option<&Trust>) -> bool {
+        match trust {
+            Some(trust) => *trust != Trust::Anybody,
+            None => self
+                .overrides
+                .get(server)
+                .is_none_or(|settings| settings.verifies),
+        }
+    }
+
     /// The configuration for a connection to a server, with the user's certificate if there is one.
     ///
     /// # Errors
@@ -58,8 +93,18 @@ impl Tls {
     pub(crate) fn config(
         &self,
         server: &str,
+        trust: Option<&Trust>,
         certificate: Option<&Secret>,
     ) -> Result<Arc<ClientConfig>, String> {
+        if let Some(trust) = trust {
+            let expected = match trust {
+                Trust::Anybody => None,
+                Trust::Fingerprint(digest) => Some(*digest),
+            };
+            let provider = self.provider.clone();
+            let verifier: Arc<dyn ServerCertVerifier> = Arc::new(Lenient { provider, expected });
+            return client_config(&self.provider, &verifier, certificate);
+        }
         let settings = match self.overrides.get(server) {
             Some(settings) => settings,
             None => self
@@ -138,7 +183,11 @@ fn system_settings(provider: &Arc<CryptoProvider>) -> Result<Settings, String> {
             .build()
             .map_err(|error| error.to_string())?;
     let config = client_config(provider, &verifier, None)?;
-    Ok(Settings { verifier, config })
+    Ok(Settings {
+        verifier,
+        config,
+        verifies: true,
+    })
 }
 
 fn client_config(
@@ -223,7 +272,7 @@ fn parse_fingerprint(text: &str) -> Option<[u8; 32]> {
     bytes.try_into().ok()
 }
 
-/// Accepts one certificate by its fingerprint, or any, as the operator chose. Signatures are checked all the same:
+/// Accepts one certificate by its fingerprint, or any, as the operator or the user chose. Signatures are checked all the same:
 /// the other end has the key of the certificate that it shows.
 #[derive(Debug)]
 struct Lenient {

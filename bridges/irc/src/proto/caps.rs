@@ -1,5 +1,7 @@
 //! IRCv3 capability negotiation (capability-negotiation 3.2): which are wanted, which a server has.
 
+use super::sts::Sts;
+
 /// One capability that this bridge makes use of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(
@@ -13,6 +15,7 @@ pub enum Cap {
     MultiPrefix,
     UserhostInNames,
     AwayNotify,
+    ExtendedMonitor,
     AccountNotify,
     AccountTag,
     ExtendedJoin,
@@ -30,12 +33,13 @@ pub enum Cap {
     ChannelRename,
 }
 
-const NAMES: [(Cap, &str); 20] = [
+const NAMES: [(Cap, &str); 21] = [
     (Cap::MessageTags, "message-tags"),
     (Cap::ServerTime, "server-time"),
     (Cap::MultiPrefix, "multi-prefix"),
     (Cap::UserhostInNames, "userhost-in-names"),
     (Cap::AwayNotify, "away-notify"),
+    (Cap::ExtendedMonitor, "extended-monitor"),
     (Cap::AccountNotify, "account-notify"),
     (Cap::AccountTag, "account-tag"),
     (Cap::ExtendedJoin, "extended-join"),
@@ -59,6 +63,15 @@ impl Cap {
     pub fn named(name: &str) -> Option<Self> {
         NAMES.iter().find(|(_, n)| *n == name).map(|(cap, _)| *cap)
     }
+}
+
+/// The values in an offer that matter.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Told {
+    /// The mechanisms of `sasl`; empty where it is offered without saying which.
+    pub mechanisms: Option<String>,
+    /// The policy of `sts`.
+    pub sts: Option<Sts>,
 }
 
 /// A set of capabilities.
@@ -119,19 +132,22 @@ impl CapSet {
         names.join(" ")
     }
 
-    /// Reads the list of `CAP LS` or `CAP NEW`; gives the value of `sasl` (its mechanisms) where one is told.
-    pub fn read_offer(&mut self, list: &str) -> Option<String> {
-        let mut mechanisms = None;
+    /// Reads the list of `CAP LS` or `CAP NEW`; gives what is told beside the names.
+    pub fn read_offer(&mut self, list: &str) -> Told {
+        let mut told = Told::default();
         for entry in list.split_ascii_whitespace() {
             let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
             if let Some(cap) = Cap::named(name) {
                 self.add(cap);
                 if cap == Cap::Sasl {
-                    mechanisms = Some(value.to_owned());
+                    told.mechanisms = Some(value.to_owned());
                 }
+            } else if name == "sts" {
+                // No capability of this set: it must never be asked for.
+                told.sts = Some(Sts::parse(value));
             }
         }
-        mechanisms
+        told
     }
 
     /// Takes the list of `CAP ACK`: what is acknowledged is on, with a `-` off.
@@ -181,9 +197,10 @@ mod tests {
     #[test]
     fn an_offer_and_its_answer() {
         let mut offer = CapSet::default();
-        let mechanisms =
-            offer.read_offer("multi-prefix sasl=PLAIN,EXTERNAL unknown labeled-response draft/x=y");
-        assert_eq!(mechanisms.as_deref(), Some("PLAIN,EXTERNAL"));
+        let told = offer
+            .read_offer("multi-prefix sasl=PLAIN,EXTERNAL unknown labeled-response draft/x=y sts=port=6697");
+        assert_eq!(told.mechanisms.as_deref(), Some("PLAIN,EXTERNAL"));
+        assert_eq!(told.sts.and_then(|sts| sts.port), Some(6697));
         assert_eq!(offer.wanted(true).names(), "multi-prefix sasl");
         assert_eq!(offer.wanted(false).names(), "multi-prefix");
         offer.read_offer("batch");

@@ -37,7 +37,8 @@ impl<'a> Ctcp<'a> {
             // The asker's own words go back; nobody needs more of them than a token.
             "PING" => self.text.get(..64).unwrap_or(self.text),
             "TIME" => now,
-            "CLIENTINFO" => "ACTION CLIENTINFO PING TIME VERSION",
+            "SOURCE" => "https://viaduct.im",
+            "CLIENTINFO" => "ACTION CLIENTINFO PING SOURCE TIME VERSION",
             _ => return None,
         };
         if text.len() > 64 {
@@ -51,6 +52,16 @@ impl<'a> Ctcp<'a> {
 #[must_use]
 pub fn frame(command: &str, text: &str) -> String {
     format!("{FRAME}{command} {text}{FRAME}")
+}
+
+/// A request, with a text behind the command where there is one.
+#[must_use]
+pub fn request(command: &str, text: &str) -> String {
+    if text.is_empty() {
+        format!("{FRAME}{command}{FRAME}")
+    } else {
+        frame(command, text)
+    }
 }
 
 /// The bytes that framing an ACTION adds.
@@ -72,6 +83,11 @@ mod tests {
         assert_eq!(ask("\u{1}PING 123\u{1}").as_deref(), Some("\u{1}PING 123\u{1}"));
         assert_eq!(ask("\u{1}time\u{1}").as_deref(), Some("\u{1}TIME NOW\u{1}"));
         assert!(ask("\u{1}VERSION\u{1}").is_some_and(|answer| answer.contains("viaduct")));
+        assert_eq!(
+            ask("\u{1}SOURCE\u{1}").as_deref(),
+            Some("\u{1}SOURCE https://viaduct.im\u{1}")
+        );
+        assert_eq!(super::request("VERSION", ""), "\u{1}VERSION\u{1}");
         for ignored in ["\u{1}DCC SEND x\u{1}", "\u{1}\u{1}", "\u{1}", "\u{1}FINGER\u{1}"] {
             assert_eq!(ask(ignored), None);
         }

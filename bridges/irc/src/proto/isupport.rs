@@ -38,6 +38,10 @@ pub struct Isupport {
     pub chat_history: Option<usize>,
     /// How CHATHISTORY may name messages; empty where the server does not say.
     pub reference_types: Box<str>,
+    /// How many people MONITOR takes; `None` where there is none.
+    pub monitor: Option<usize>,
+    /// Whether WHO takes a choice of fields (WHOX).
+    pub whox: bool,
 }
 
 impl Default for Isupport {
@@ -59,6 +63,8 @@ impl Default for Isupport {
             tag_deny: TagDeny::default(),
             chat_history: None,
             reference_types: "".into(),
+            monitor: None,
+            whox: false,
         }
     }
 }
@@ -100,6 +106,11 @@ impl Isupport {
                     .find_map(|entry| entry.strip_prefix("JOIN:"))
                     .and_then(number);
             }
+            // Without a number there is no limit.
+            "MONITOR" => self.monitor = Some(number(value).unwrap_or(usize::MAX)),
+            "-MONITOR" => self.monitor = None,
+            "WHOX" => self.whox = true,
+            "-WHOX" => self.whox = false,
             _ => {}
         }
         false

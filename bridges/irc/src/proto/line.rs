@@ -32,6 +32,29 @@ impl Line {
         }
     }
 
+    /// A line of somebody's own making: a command and whatever comes after it. `None` if there is no command in it.
+    #[must_use]
+    pub fn raw(text: &str) -> Option<Self> {
+        let text = text.trim_start_matches(['/', ' ']);
+        let verb = text.split(' ').next().unwrap_or_default();
+        if verb.is_empty() || !verb.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return None;
+        }
+        let mut line = verb.to_ascii_uppercase();
+        let rest = text[verb.len()..].chars();
+        line.extend(rest.filter(|c| *c != '\0').map(|c| match c {
+            '\r' | '\n' => ' ',
+            c => c,
+        }));
+        Some(
+            Self {
+                text: line,
+                tags: None,
+            }
+            .fit(),
+        )
+    }
+
     /// Adds a middle parameter. Characters that it cannot hold are dropped; an empty one becomes `*`.
     #[must_use]
     pub fn arg(mut self, text: &str) -> Self {

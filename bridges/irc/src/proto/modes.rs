@@ -59,6 +59,16 @@ impl ChannelModes {
         }
     }
 
+    /// The letters of the modes that hide the channel and are set.
+    #[must_use]
+    pub fn hiding(&self) -> Vec<char> {
+        let set = [('p', self.private), ('s', self.secret)];
+        set.iter()
+            .filter(|(_, set)| *set)
+            .map(|(letter, _)| *letter)
+            .collect()
+    }
+
     /// Takes one change. Modes that show nowhere are let pass.
     pub fn apply(&mut self, change: Change<'_>) {
         let set = change.set;

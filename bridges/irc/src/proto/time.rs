@@ -64,7 +64,7 @@ fn digits(text: &str, width: usize) -> Option<i64> {
 }
 
 /// Days since 1970-01-01 of a date of the Gregorian calendar; years begin in March so that the leap day comes last.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+pub(super) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let of_era = year.rem_euclid(400);

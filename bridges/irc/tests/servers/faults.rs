@@ -368,8 +368,8 @@ async fn pastes_are_paced_and_bounded() {
     assert!(
         matches!(
             outcome,
-            Outcome::Failed(Failure::Transient {
-                retry_after: Some(_),
+            Outcome::Failed(Failure::Permanent {
+                refusal: Refusal::Throttled,
                 ..
             })
         ),

@@ -34,6 +34,11 @@ const MODULES: [&str; 22] = [
 
 /// With or without what makes fences needless.
 async fn start(without: &[&str]) -> Option<Server> {
+    start_with(without, "").await
+}
+
+/// The same, with more in the configuration, where PORT is the port.
+pub(crate) async fn start_with(without: &[&str], more: &str) -> Option<Server> {
     Server::start("/usr/sbin/inspircd", |port, folder| {
         let shown = folder.display();
         let mut config = format!(
@@ -41,7 +46,7 @@ async fn start(without: &[&str]) -> Option<Server> {
 <admin name="nobody" nick="nobody" email="nobody@irc.test">
 <log method="file" type="*" level="default" target="{shown}/own.log">
 <bind address="127.0.0.1" port="{port}" type="clients">
-<connect name="all" allow="*" timeout="60" pingfreq="120" resolvehostnames="no" fakelag="no" threshold="1000000"
+<connect name="all" allow="*" timeout="60" pingfreq="120" resolvehostnames="no" useident="yes" fakelag="no" threshold="1000000"
  commandrate="100000000" recvq="10M" softsendq="50M" hardsendq="100M" localmax="1000" globalmax="1000" maxchans="1000">
 <dns server="127.0.0.1" timeout="1">
 <class name="all" commands="*" privs="*" usermodes="*" chanmodes="*" snomasks="*">
@@ -58,6 +63,7 @@ async fn start(without: &[&str]) -> Option<Server> {
         for module in MODULES.iter().filter(|module| !without.contains(module)) {
             config += &format!("<module name=\"{module}\">\n");
         }
+        config += &more.replace("PORT", &port.to_string());
         let path = folder.join("server.conf").display().to_string();
         (config, vec!["--nofork".into(), "--nopid".into(), "--config".into(), path])
     })

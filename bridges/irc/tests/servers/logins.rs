@@ -251,7 +251,18 @@ async fn an_account_is_not_used_unencrypted_by_fallback() {
         ("username", "jilles"),
         ("password", "sesame"),
     ];
-    let (step, _peer) = tokio::join!(log_in(&bridge, None, &answers), server.accept());
+    let play = async {
+        let mut peer = server.accept().await;
+        peer.until("USER").await;
+        peer.say(":irc.test CAP * LS :sasl=PLAIN").await;
+        // The password does not follow.
+        let next = peer.line().await;
+        assert!(
+            next.as_ref().is_some_and(|line| line.starts_with("QUIT")),
+            "{next:?}"
+        );
+    };
+    let (step, ()) = tokio::join!(log_in(&bridge, None, &answers), play);
     assert!(
         matches!(
             &step,

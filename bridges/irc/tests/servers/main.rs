@@ -4,9 +4,15 @@
 
 mod certificates;
 mod faults;
+mod ident;
 mod inspircd;
 mod logins;
+mod namespace;
 mod ngircd;
+mod outgoing;
 mod reaching;
+mod scram;
 mod scripted;
+mod sts;
 mod support;
+mod webirc;

@@ -8,11 +8,16 @@ use viaduct_bridge::{
 use crate::support::{Server, User, bridge, name, parsed, person_id, room_id, server_id};
 
 async fn start() -> Option<Server> {
+    start_with("Ident = no\nDNS = no").await
+}
+
+/// With other options.
+pub(crate) async fn start_with(options: &str) -> Option<Server> {
     Server::start("/usr/sbin/ngircd", |port, folder| {
         let config = format!(
             "[Global]\nName = {}\nInfo = test\nListen = 127.0.0.1\nPorts = {port}\nServerUID = irc\nServerGID = irc\n\
-             MotdPhrase = hello\n[Limits]\nMaxConnectionsIP = 0\nMaxJoins = 0\nMaxNickLength = 20\n[Options]\nIdent = no\nPAM = no\n\
-             DNS = no\nSyslogFacility = local1\n",
+             MotdPhrase = hello\n[Limits]\nMaxConnectionsIP = 0\nMaxJoins = 0\nMaxNickLength = 20\n[Options]\n{options}\nPAM = no\n\
+             SyslogFacility = local1\n",
             crate::support::SERVER
         );
         let path = folder.join("server.conf").display().to_string();

@@ -1,5 +1,6 @@
 //! An IRC server that does exactly what a test says.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ pub(crate) struct Scripted {
 
 /// One connection to it.
 pub(crate) struct Peer {
+    /// The other end, and ours.
+    pub(crate) remote: SocketAddr,
+    pub(crate) local: SocketAddr,
     stream: BufReader<Box<dyn Stream>>,
     seen: Vec<String>,
 }
@@ -40,6 +44,10 @@ impl Scripted {
     }
 
     pub(crate) async fn tls(certificate: &Certificate) -> Self {
+        Self::tls_at("127.0.0.1:0", certificate).await
+    }
+
+    pub(crate) async fn tls_at(address: &str, certificate: &Certificate) -> Self {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let chain = CertificateDer::pem_file_iter(&certificate.chain)
             .expect("readable")
@@ -52,7 +60,7 @@ impl Scripted {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .expect("a certificate and its key");
-        let mut server = Self::plain().await;
+        let mut server = Self::at(address).await;
         server.tls = Some(TlsAcceptor::from(Arc::new(config)));
         server
     }
@@ -69,12 +77,15 @@ impl Scripted {
     /// The next connection, unless TLS fails.
     pub(crate) async fn try_accept(&self) -> std::io::Result<Peer> {
         let accept = timeout(Duration::from_secs(20), self.listener.accept());
-        let (stream, _) = accept.await.expect("a client comes in time").expect("accepted");
+        let (stream, remote) = accept.await.expect("a client comes in time").expect("accepted");
+        let local = stream.local_addr()?;
         let stream: Box<dyn Stream> = match &self.tls {
             Some(tls) => Box::new(tls.accept(stream).await?),
             None => Box::new(stream),
         };
         Ok(Peer {
+            remote,
+            local,
             stream: BufReader::new(stream),
             seen: Vec::new(),
         })
@@ -124,11 +135,16 @@ impl Peer {
 
     /// Lets the client log in, without capabilities.
     pub(crate) async fn welcome(&mut self) {
+        self.welcome_with("").await;
+    }
+
+    /// Lets the client log in; none of these capabilities is one that it asks for.
+    pub(crate) async fn welcome_with(&mut self, caps: &str) {
         let nick = self.until("NICK ").await;
         let nick = nick.trim_start_matches("NICK ").to_owned();
         self.until("USER ").await;
-        self.say(":irc.test CAP * LS :").await;
-        self.until("CAP END").await;
+        self.say(&format!(":irc.test CAP * LS :{caps}")).await;
+        assert_eq!(self.until("CAP").await, "CAP END");
         self.say(&format!(
             ":irc.test 001 {nick} :Welcome\n:irc.test 005 {nick} CASEMAPPING=ascii :are\n:irc.test 376 {nick} :End"
         ))

@@ -2,12 +2,12 @@
 
 use viaduct_bridge::Timestamp;
 
-use super::{Definition, MAX_SESSIONS, Reply, Run, SESSION, Session, answers_of, unanswered, user};
+use super::{Definition, MAX_SESSIONS, Reply, Run, SESSION, Session, Target, answers_of, unanswered};
 use crate::effect::{Effect, Effects, Timer};
 use crate::forms::{Shown, Submission};
 use crate::login::{Asker, Login};
 use crate::ns;
-use crate::stanza::{Condition, Incoming, Problem};
+use crate::stanza::{Condition, Incoming, Problem, write_error};
 use crate::xml::Xml;
 
 /// What the answer to a command says.
@@ -22,29 +22,32 @@ enum Answer<'a> {
 }
 
 impl Login {
-    pub(crate) fn command_iq(&mut self, now: Timestamp, stanza: &Incoming, out: &mut Effects) {
-        if let Err(problem) = self.run_command(now, stanza, out) {
-            out.send_opt(stanza.error(&problem));
+    pub(crate) fn command_iq(
+        &mut self,
+        now: Timestamp,
+        target: &Target,
+        stanza: &Incoming,
+        out: &mut Effects,
+    ) {
+        if let Err(problem) = self.run_command(now, target, stanza, out) {
+            out.send(command_error(stanza, &problem));
         }
     }
 
-    fn run_command(&mut self, now: Timestamp, stanza: &Incoming, out: &mut Effects) -> Result<(), Problem> {
+    fn run_command(
+        &mut self,
+        now: Timestamp,
+        target: &Target,
+        stanza: &Incoming,
+        out: &mut Effects,
+    ) -> Result<(), Problem> {
         let command = stanza
             .payload()
             .ok_or_else(|| Problem::new(Condition::BadRequest))?;
         let node = command.attr("node").filter(|node| !node.is_empty());
         let node =
             node.ok_or_else(|| Problem::because(Condition::BadRequest, "The command's node is missing."))?;
-        let definition = user::ALL.iter().find(|definition| definition.node == node);
-        let definition = definition.ok_or_else(|| {
-            Problem::because(Condition::ItemNotFound, format!("There is no command '{node}'."))
-        })?;
-        if !self.ctx.access.allows(&self.user) {
-            return Err(Problem::because(
-                Condition::Forbidden,
-                "You may not use this gateway.",
-            ));
-        }
+        let definition = self.command(target, node)?;
         let action = command.attr("action").unwrap_or("execute");
         if !["execute", "cancel", "prev", "next", "complete"].contains(&action) {
             let text = format!("There is no action '{action}'.");
@@ -58,7 +61,7 @@ impl Login {
                     "bad-action",
                 ));
             }
-            return self.begin_command(now, definition, stanza, out);
+            return self.begin_command(now, target, definition, stanza, out);
         };
         let Some(session) = self.desk.sessions.get(id) else {
             if self.desk.ended.iter().any(|ended| ended == id) {
@@ -71,7 +74,7 @@ impl Login {
                 "bad-sessionid",
             ));
         };
-        if session.owner != stanza.from.as_str() || session.node != node {
+        if session.owner != stanza.from.as_str() || session.node != node || session.target != *target {
             return Err(special(
                 Condition::BadRequest,
                 "There is no such session.",
@@ -102,6 +105,7 @@ impl Login {
     fn begin_command(
         &mut self,
         now: Timestamp,
+        target: &Target,
         definition: &'static Definition,
         stanza: &Incoming,
         out: &mut Effects,
@@ -114,15 +118,17 @@ impl Login {
         let id = self.ctx.token();
         let session = Session {
             owner: stanza.from.as_str().into(),
+            asked: stanza.to.as_str().to_owned(),
             node: definition.node,
+            target: target.clone(),
             stage: 0,
             answers: viaduct_bridge::Answers::new(),
             expires: after(now),
             waiting: None,
         };
         self.desk.sessions.insert(id.clone(), session);
-        match (definition.form)(self, 0, &viaduct_bridge::Answers::new()) {
-            None => self.complete(now, definition, &id, stanza, out),
+        match (definition.form)(self, target, 0, &viaduct_bridge::Answers::new()) {
+            None => self.complete(definition, &id, stanza, out),
             Some(form) => {
                 out.push(Effect::SetTimer {
                     timer: Timer::Commands,
@@ -143,28 +149,26 @@ impl Login {
         stanza: &Incoming,
         out: &mut Effects,
     ) -> Result<(), Problem> {
-        let Some((stage, mut answers)) = self
-            .desk
-            .sessions
-            .get(id)
-            .map(|session| (session.stage, session.answers.clone()))
-        else {
+        let Some(session) = self.desk.sessions.get(id) else {
             return Ok(());
         };
-        let form = (definition.form)(self, stage, &answers);
+        let (target, stage, mut answers) = (session.target.clone(), session.stage, session.answers.clone());
+        let target = &target;
+        let form = (definition.form)(self, target, stage, &answers);
         if let (Some(form), Some(submission)) = (&form, &submission) {
             answers.extend(answers_of(form, submission));
         }
-        let more = (definition.form)(self, stage + 1, &answers);
+        let more = (definition.form)(self, target, stage + 1, &answers);
         let bad_action = |text: &str| special(Condition::BadRequest, text, "bad-action");
-        let target = match (action, more.is_some()) {
+        let next = match (action, more.is_some()) {
             ("prev", _) if stage == 0 => return Err(bad_action("This is the first step.")),
             ("prev", _) => stage - 1,
-            ("next", false) => return Err(bad_action("This is the last step.")),
+            // Some clients know no other word than 'next'; where there is one step only, it can mean nothing else.
+            ("next", false) if stage > 0 => return Err(bad_action("This is the last step.")),
             ("complete", true) => return Err(bad_action("There is more to fill in.")),
             _ => stage + 1,
         };
-        if target > stage
+        if next > stage
             && let Some(form) = &form
         {
             if submission.is_none() {
@@ -182,16 +186,19 @@ impl Login {
             session.answers.clone_from(&answers);
             session.expires = after(now);
         }
-        match (definition.form)(self, target, &answers) {
+        match (definition.form)(self, target, next, &answers) {
             Some(mut form) => {
                 for field in &mut form.fields {
                     if let Some(value) = answers.get(&field.var).filter(|_| field.ty != "text-private") {
-                        field.values = vec![value.clone()];
+                        field.values = match field.ty {
+                            "text-multi" => value.lines().map(str::to_owned).collect(),
+                            _ => vec![value.clone()],
+                        };
                     }
                 }
-                self.show_stage(definition, id, target, &form, stanza, out);
+                self.show_stage(definition, id, next, &form, stanza, out);
             }
-            None => self.complete(now, definition, id, stanza, out),
+            None => self.complete(definition, id, stanza, out),
         }
         Ok(())
     }
@@ -205,16 +212,12 @@ impl Login {
         stanza: &Incoming,
         out: &mut Effects,
     ) {
-        let answers = self
-            .desk
-            .sessions
-            .get(id)
-            .map(|session| session.answers.clone())
-            .unwrap_or_default();
-        let last = (definition.form)(self, stage + 1, &answers).is_none();
-        if let Some(session) = self.desk.sessions.get_mut(id) {
-            session.stage = stage;
-        }
+        let Some(session) = self.desk.sessions.get_mut(id) else {
+            return;
+        };
+        session.stage = stage;
+        let (target, answers) = (session.target.clone(), session.answers.clone());
+        let last = (definition.form)(self, &target, stage + 1, &answers).is_none();
         out.send(write_answer(
             stanza,
             definition.node,
@@ -223,23 +226,16 @@ impl Login {
         ));
     }
 
-    fn complete(
-        &mut self,
-        now: Timestamp,
-        definition: &'static Definition,
-        id: &str,
-        stanza: &Incoming,
-        out: &mut Effects,
-    ) {
+    fn complete(&mut self, definition: &'static Definition, id: &str, stanza: &Incoming, out: &mut Effects) {
         let Some(session) = self.desk.sessions.get_mut(id) else {
             return;
         };
         session.waiting.clone_from(&stanza.id);
         let answers = session.answers.clone();
         let run = Run {
+            target: session.target.clone(),
             answers,
             asker: Asker::Command(id.to_owned()),
-            now,
             out,
         };
         let reply = (definition.run)(self, run);
@@ -254,23 +250,29 @@ impl Login {
         }
     }
 
-    /// A login flow that a command began has ended.
-    pub(crate) fn command_flow_done(
-        &mut self,
-        _now: Timestamp,
-        id: &str,
-        result: Result<(), &Problem>,
-        out: &mut Effects,
-    ) {
-        let Some(session) = self.desk.end(id) else { return };
+    /// What a command asked for is done, or has failed.
+    pub(crate) fn answer_command(&mut self, asker: Asker, result: Result<String, String>, out: &mut Effects) {
         let reply = match result {
-            Ok(()) => Reply::Done("You are registered.".into()),
-            Err(problem) => Reply::Failed(problem.text.clone().unwrap_or_default()),
+            Ok(text) => Reply::Done(text),
+            Err(text) => Reply::Failed(text),
         };
-        let mut xml = Xml::stanza("iq", &self.ctx.domain, &session.owner);
+        self.reply_to(asker, &reply, out);
+    }
+
+    /// What a command had to wait for has come.
+    pub(super) fn reply_to(&mut self, asker: Asker, reply: &Reply, out: &mut Effects) {
+        let id = match asker {
+            Asker::Command(id) => id,
+            Asker::Chat | Asker::Iq { .. } => {
+                let text = super::chat::text_of(reply);
+                return self.say(&text, out);
+            }
+        };
+        let Some(session) = self.desk.end(&id) else { return };
+        let mut xml = Xml::stanza("iq", &session.asked, &session.owner);
         xml.attr("type", "result")
             .attr("id", session.waiting.as_deref().unwrap_or_default());
-        out.send(write_command(xml, session.node, id, &Answer::Completed(&reply)));
+        out.send(write_command(xml, session.node, &id, &Answer::Completed(reply)));
     }
 }
 
@@ -279,6 +281,20 @@ fn after(now: Timestamp) -> Timestamp {
         now.0
             .saturating_add(i64::try_from(SESSION.as_micros()).unwrap_or(i64::MAX)),
     )
+}
+
+/// An error with what it is about before it: some clients look the session up by that.
+fn command_error(stanza: &Incoming, problem: &Problem) -> crate::xml::Stanza {
+    let mut xml = Xml::stanza("iq", stanza.to.as_str(), stanza.from.as_str());
+    xml.attr("type", "error").attr_opt("id", stanza.id.as_deref());
+    if let Some(command) = stanza.payload() {
+        xml.start_ns("command", ns::COMMANDS)
+            .attr_opt("node", command.attr("node"))
+            .attr_opt("sessionid", command.attr("sessionid"))
+            .end();
+    }
+    write_error(&mut xml, problem);
+    xml.finish()
 }
 
 fn special(condition: Condition, text: impl Into<String>, name: &'static str) -> Problem {

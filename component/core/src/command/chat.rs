@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use viaduct_bridge::{Answers, Timestamp};
+use viaduct_bridge::Answers;
 
-use super::{Definition, Reply, Run, unanswered};
+use super::{At, Definition, Reply, Run, Target, unanswered};
 use crate::effect::Effects;
 use crate::forms::Shown;
 use crate::login::{Asker, Login};
@@ -13,7 +13,7 @@ use crate::stanza::{Condition, Incoming, Problem};
 
 impl Login {
     /// A message to the gateway itself.
-    pub(crate) fn gateway_message(&mut self, now: Timestamp, stanza: &Incoming, out: &mut Effects) {
+    pub(crate) fn gateway_message(&mut self, stanza: &Incoming, out: &mut Effects) {
         if stanza.is_error() {
             return;
         }
@@ -33,32 +33,48 @@ impl Login {
             let text = "This message is encrypted. Please turn encryption off for this chat.";
             return out.send_opt(stanza.error(&Problem::because(Condition::NotAcceptable, text)));
         }
-        let text = self.chat_command(now, body.trim(), out);
+        let text = self.chat_command(body.trim(), out);
         if !text.is_empty() {
             self.say(&text, out);
         }
     }
 
-    fn chat_command(&mut self, now: Timestamp, line: &str, out: &mut Effects) -> String {
-        let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    fn chat_command(&mut self, line: &str, out: &mut Effects) -> String {
+        let (word, rest) = split_word(line);
         let word = word.to_lowercase();
-        let Some(command) = self.commands().find(|command| command.node == word) else {
-            return if word == "help" {
-                self.help()
-            } else {
-                format!("I do not know '{word}'.\n{}", self.help())
+        // What the command is about stands before its fields: 'configure #channel%server persistent=yes'.
+        let (about, fields) = match split_word(rest) {
+            (about, fields) if !about.is_empty() && !about.contains('=') => (Some(about), fields),
+            _ => (None, rest),
+        };
+        let target = match about.map(|about| self.ctx.bridge.parse_typed(about)) {
+            None => Target::Gateway,
+            Some(Ok(address)) => match Target::of(address) {
+                Some(target) => target,
+                None => return "Commands are for rooms and servers, not for people.".into(),
+            },
+            Some(Err(bad)) if self.named(&word).is_some() => return bad.reason,
+            Some(Err(_)) => Target::Gateway,
+        };
+        if word == "help" {
+            return self.help();
+        }
+        let Ok(command) = self.command(&target, &word) else {
+            return match self.named(&word) {
+                Some(command) => about_what(command),
+                None => format!("I do not know '{word}'.\n{}", self.help()),
             };
         };
-        let answers = match parse_answers(rest) {
+        let answers = match parse_answers(fields) {
             Ok(answers) => answers,
             Err(why) => return why,
         };
         let stages: Vec<Shown> = (0..)
-            .map_while(|stage| (command.form)(self, stage, &answers))
+            .map_while(|stage| (command.form)(self, &target, stage, &answers))
             .take(10)
             .collect();
         if !stages.is_empty() && answers.is_empty() {
-            return explain(command, &stages);
+            return explain(command, about, &stages);
         }
         if let Some(unknown) = answers.keys().find(|name| {
             !stages
@@ -68,7 +84,7 @@ impl Login {
             return format!(
                 "'{unknown}' is not a field of '{}'.\n{}",
                 command.node,
-                explain(command, &stages)
+                explain(command, about, &stages)
             );
         }
         if let Some(why) = stages.iter().find_map(|form| {
@@ -83,25 +99,54 @@ impl Login {
             return why;
         }
         let run = Run {
+            target,
             answers,
             asker: Asker::Chat,
-            now,
             out,
         };
-        match (command.run)(self, run) {
-            Reply::Done(text) | Reply::Failed(text) => text,
-            Reply::Result(form) => result_text(&form),
-            Reply::Later => String::new(),
-        }
+        text_of(&(command.run)(self, run))
+    }
+
+    /// The command of this name that the user may run, whatever it is for.
+    fn named(&self, word: &str) -> Option<&'static Definition> {
+        super::user::ALL
+            .iter()
+            .find(|command| command.node == word && self.may(command))
     }
 
     fn help(&self) -> String {
         let mut text = String::from("This is what you can send me:\nhelp – shows this list");
-        for command in self.commands() {
-            let _ = write!(text, "\n{} – {}", command.node, command.help);
+        for command in super::user::ALL.iter().filter(|command| self.may(command)) {
+            let what = if self.offers(&Target::Gateway, command) {
+                ""
+            } else if command.at.contains(&At::Room) {
+                " SERVER or #CHANNEL"
+            } else {
+                " SERVER"
+            };
+            let _ = write!(text, "\n{}{what} – {}", command.node, command.help);
         }
         text
     }
+}
+
+/// The first word, and what comes after it.
+fn split_word(text: &str) -> (&str, &str) {
+    let text = text.trim_start();
+    text.split_once(char::is_whitespace).unwrap_or((text, ""))
+}
+
+/// Asks what a command is about.
+fn about_what(command: &Definition) -> String {
+    let example = if command.at.contains(&At::Room) {
+        "a room or a server"
+    } else {
+        "a server"
+    };
+    format!(
+        "Say for what: '{} ADDRESS', with the address of {example}.",
+        command.node
+    )
 }
 
 /// `name=value` pairs; a value with spaces stands in double quotes.
@@ -111,7 +156,7 @@ fn parse_answers(text: &str) -> Result<Answers, String> {
     while !rest.is_empty() {
         let Some((name, after)) = rest.split_once('=') else {
             return Err(format!(
-                "I expected 'name=value', but read '{}'.",
+                "I expected 'name=value', but read '{}'. A value with spaces stands in quotation marks: name=\"two words\".",
                 rest.trim_end()
             ));
         };
@@ -128,7 +173,7 @@ fn parse_answers(text: &str) -> Result<Answers, String> {
 }
 
 /// How to answer a form in the chat.
-fn explain(command: &Definition, stages: &[Shown]) -> String {
+fn explain(command: &Definition, about: Option<&str>, stages: &[Shown]) -> String {
     let mut text = String::new();
     if let Some(instructions) = stages
         .iter()
@@ -139,20 +184,38 @@ fn explain(command: &Definition, stages: &[Shown]) -> String {
     }
     let _ = write!(
         text,
-        "Send '{}' with the fields that you want to set, as name=value:",
-        command.node
+        "Send '{}{}' with the fields that you want to set, as name=value:",
+        command.node,
+        about.map(|about| format!(" {about}")).unwrap_or_default()
     );
     for field in stages.iter().flat_map(|form| &form.fields) {
         let must = if field.required { ", required" } else { "" };
         let _ = write!(text, "\n{} – {}{must}", field.var, field.label);
         if let Some(value) = field.values.first().filter(|value| !value.is_empty()) {
+            let value = match (field.ty, value.as_str()) {
+                ("boolean", "1") => "yes",
+                ("boolean", _) => "no",
+                (_, value) => value,
+            };
             let _ = write!(text, " (now: {value})");
+        }
+        if field.ty == "boolean" {
+            let _ = write!(text, "\n  {0}=yes\n  {0}=no", field.var);
         }
         for (_, value) in &field.options {
             let _ = write!(text, "\n  {}={value}", field.var);
         }
     }
     text
+}
+
+/// A reply as a message; empty if there is nothing to say yet.
+pub(super) fn text_of(reply: &Reply) -> String {
+    match reply {
+        Reply::Done(text) | Reply::Failed(text) => text.clone(),
+        Reply::Result(form) => result_text(form),
+        Reply::Later => String::new(),
+    }
 }
 
 fn result_text(form: &Shown) -> String {

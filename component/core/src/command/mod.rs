@@ -3,24 +3,60 @@
 
 mod adhoc;
 mod chat;
+mod configure;
+mod network;
 mod user;
+mod whois;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use viaduct_bridge::{Answers, Timestamp};
+use viaduct_bridge::{Address, Answers, Level, RoomId, ServerId, Timestamp};
 
 use crate::effect::{Effect, Effects, Timer};
 use crate::forms::Shown;
 use crate::login::Login;
 use crate::service::DiscoInfo;
-use crate::stanza::{Condition, Problem};
+use crate::stanza::{Condition, Incoming, Problem};
+use crate::xml::Stanza;
 use crate::{forms, ns};
 
 /// How long the session of a command waits for its user.
 const SESSION: Duration = Duration::from_secs(600);
 /// The most sessions of one user at a time.
 const MAX_SESSIONS: usize = 20;
+
+/// What a command is run on: the address that it was sent to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Target {
+    /// The gateway itself.
+    Gateway,
+    /// A server of the network.
+    Server(ServerId),
+    /// A room.
+    Room(RoomId),
+}
+
+/// The kinds of [`Target`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum At {
+    Gateway,
+    Server,
+    Room,
+}
+
+/// Who may run a command, of those who may use the gateway.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Who {
+    /// Everybody.
+    User,
+    /// Those who are registered or may register.
+    Registering,
+    /// Everybody, if the operator lets users unregister by themselves.
+    Leaving,
+    /// Those whom the operator lets speak the network's own language.
+    Raw,
+}
 
 /// A command.
 pub struct Definition {
@@ -30,19 +66,24 @@ pub struct Definition {
     pub title: &'static str,
     /// What it does, in one line.
     pub help: &'static str,
+    /// On what it can be run.
+    at: &'static [At],
+    /// Who may run it.
+    who: Who,
     /// The form of a stage, given the answers so far; `None` when there is nothing more to ask.
-    form: fn(&Login, usize, &Answers) -> Option<Shown>,
+    form: fn(&Login, &Target, usize, &Answers) -> Option<Shown>,
     /// Does it.
     run: fn(&mut Login, Run<'_>) -> Reply,
 }
 
 /// What a command has to work with.
 struct Run<'a> {
+    /// What it is run on.
+    target: Target,
     /// The user's answers.
     answers: Answers,
     /// Who waits for the answer.
     asker: crate::login::Asker,
-    now: Timestamp,
     out: &'a mut Effects,
 }
 
@@ -71,7 +112,10 @@ pub struct CommandDesk {
 struct Session {
     /// The full JID that may go on with it.
     owner: String,
+    /// The JID that it was sent to.
+    asked: String,
     node: &'static str,
+    target: Target,
     stage: usize,
     answers: Answers,
     expires: Timestamp,
@@ -120,33 +164,118 @@ impl CommandDesk {
     }
 }
 
+impl Target {
+    /// What an address stands for, if commands can be run on it.
+    pub(crate) fn of(address: Address) -> Option<Self> {
+        match address {
+            Address::Server(server) => Some(Self::Server(server)),
+            Address::Room(room) => Some(Self::Room(room)),
+            Address::Person(_) => None,
+        }
+    }
+
+    fn at(&self) -> At {
+        match self {
+            Self::Gateway => At::Gateway,
+            Self::Server(_) => At::Server,
+            Self::Room(_) => At::Room,
+        }
+    }
+}
+
 impl Login {
-    /// The commands that this user may run.
-    pub(crate) fn commands(&self) -> impl Iterator<Item = &'static Definition> {
+    /// The only server of the network, where it has only one: the gateway's own address stands for it.
+    pub(crate) fn only_server(&self) -> Option<ServerId> {
+        let server = self.ctx.bridge.home_server(None)?;
+        let own = self.ctx.bridge.localpart(&Address::Server(server.clone()));
+        own.is_none().then_some(server)
+    }
+
+    fn may(&self, command: &Definition) -> bool {
         let allowed = self.ctx.access.allows(&self.user);
-        user::ALL.iter().filter(move |_| allowed)
+        match command.who {
+            Who::User => allowed,
+            Who::Registering => allowed && self.may_register(),
+            Who::Leaving => allowed && self.ctx.allow_unregister,
+            Who::Raw => self.may_speak_raw(),
+        }
+    }
+
+    /// Whether the operator lets this user speak the network's own language.
+    pub(crate) fn may_speak_raw(&self) -> bool {
+        self.ctx.access.allows_raw(&self.user) && self.ctx.bridge.capabilities().raw != Level::Rejected
+    }
+
+    fn offers(&self, target: &Target, command: &Definition) -> bool {
+        let at = command.at;
+        at.contains(&target.at())
+            || (*target == Target::Gateway && at.contains(&At::Server) && self.only_server().is_some())
+    }
+
+    /// The commands that this user may run on this.
+    pub(crate) fn commands(&self, target: &Target) -> impl Iterator<Item = &'static Definition> {
+        user::ALL
+            .iter()
+            .filter(move |command| self.offers(target, command) && self.may(command))
+    }
+
+    /// The command of this name.
+    fn command(&self, target: &Target, node: &str) -> Result<&'static Definition, Problem> {
+        let known = |command: &&Definition| command.node == node && self.offers(target, command);
+        let command = user::ALL.iter().find(known).ok_or_else(|| {
+            Problem::because(
+                Condition::ItemNotFound,
+                format!("There is no command '{node}' here."),
+            )
+        })?;
+        if self.may(command) {
+            Ok(command)
+        } else {
+            let text = if self.ctx.access.allows(&self.user) {
+                "The operator has not permitted you to run this command."
+            } else {
+                "You may not use this gateway."
+            };
+            Err(Problem::because(Condition::Forbidden, text))
+        }
+    }
+
+    /// Whether this is the node of a command here, or of their list.
+    pub(crate) fn has_command(&self, target: &Target, node: &str) -> bool {
+        let known = |command: &Definition| command.node == node && self.offers(target, command);
+        node == ns::COMMANDS || user::ALL.iter().any(known)
     }
 
     /// disco#info on a command's node, and on the node of the list.
-    pub(crate) fn command_info(&self, node: &str) -> Result<DiscoInfo, Problem> {
+    pub(crate) fn command_info(&self, target: &Target, node: &str) -> Result<DiscoInfo, Problem> {
         let automation = |ty: &str, name: &str| vec![("automation", ty.to_owned(), name.to_owned())];
         if node == ns::COMMANDS {
-            let identities = automation("command-list", "Commands");
             return Ok(DiscoInfo {
-                identities,
+                identities: automation("command-list", "Commands"),
                 features: vec![ns::COMMANDS],
                 form: None,
             });
         }
-        match user::ALL.iter().find(|command| command.node == node) {
-            None => Err(Problem::new(Condition::ItemNotFound)),
-            Some(_) if !self.ctx.access.allows(&self.user) => Err(Problem::new(Condition::Forbidden)),
-            Some(command) => Ok(DiscoInfo {
-                identities: automation("command-node", command.title),
-                features: vec![ns::COMMANDS, ns::DATA],
-                form: None,
-            }),
+        let command = self.command(target, node)?;
+        Ok(DiscoInfo {
+            identities: automation("command-node", command.title),
+            features: vec![ns::COMMANDS, ns::DATA],
+            form: None,
+        })
+    }
+
+    /// disco#items on the node of the list.
+    pub(crate) fn command_items(&self, target: &Target, stanza: &Incoming) -> Stanza {
+        let mut xml = stanza.result();
+        xml.start_ns("query", ns::DISCO_ITEMS).attr("node", ns::COMMANDS);
+        for command in self.commands(target) {
+            xml.start("item")
+                .attr("jid", stanza.to.to_bare().as_str())
+                .attr("node", command.node)
+                .attr("name", command.title)
+                .end();
         }
+        xml.finish()
     }
 }
 

@@ -2,17 +2,20 @@
 
 use viaduct_bridge::{Answers, Name};
 
-use super::{Definition, Reply, Run};
+use super::{At, Definition, Reply, Run, Target, Who, configure, network};
 use crate::forms::{Shown, ShownField};
 use crate::login::{Link, Login, shown_form};
+use crate::portal::Room;
 
 /// All of them.
-pub(super) static ALL: [Definition; 7] = [
+pub(super) static ALL: [Definition; 12] = [
     Definition {
         node: "register",
         title: "Register or change your registration",
         help: "tells the gateway who you are on the network, and logs you in",
-        form: |login, stage, _| {
+        at: &[At::Gateway],
+        who: Who::Registering,
+        form: |login, _, stage, _| {
             (stage == 0).then(|| shown_form(&login.ctx.bridge.form(login.account.as_ref())))
         },
         run: register,
@@ -21,34 +24,49 @@ pub(super) static ALL: [Definition; 7] = [
         node: "logout",
         title: "Log out",
         help: "leaves the network; you stay registered",
-        form: |_, _, _| None,
+        at: &[At::Gateway],
+        who: Who::User,
+        form: |_, _, _, _| None,
         run: logout,
     },
     Definition {
         node: "status",
         title: "Show how you are connected",
         help: "shows your connections, the last error, and the rooms that you are in",
-        form: |_, _, _| None,
-        run: |login, _| Reply::Result(status(login)),
+        at: &[At::Gateway, At::Server, At::Room],
+        who: Who::User,
+        form: |_, _, _, _| None,
+        run: |login, run| Reply::Result(status(login, &run)),
     },
     Definition {
         node: "preferences",
         title: "Change your preferences",
         help: "what the gateway does for you",
-        form: preferences_form,
-        run: preferences,
+        at: &[At::Gateway],
+        who: Who::User,
+        form: configure::preferences_form,
+        run: configure::preferences,
     },
+    configure::CONFIGURE,
+    network::DISCONNECT,
+    network::RECONNECT,
+    network::RAW,
+    super::whois::WHOIS,
     Definition {
         node: "rooms",
         title: "List your rooms",
         help: "lists the rooms that you are in",
-        form: |_, _, _| None,
-        run: |login, _| Reply::Result(rooms(login)),
+        at: &[At::Gateway],
+        who: Who::User,
+        form: |_, _, _, _| None,
+        run: |login, _| Reply::Result(rooms(login, &|_| true)),
     },
     Definition {
         node: "leave",
         title: "Leave a room",
         help: "takes all your clients out of a room",
+        at: &[At::Gateway, At::Room],
+        who: Who::User,
         form: leave_form,
         run: leave,
     },
@@ -56,13 +74,15 @@ pub(super) static ALL: [Definition; 7] = [
         node: "unregister",
         title: "Unregister",
         help: "takes you off the network and forgets all about you",
+        at: &[At::Gateway],
+        who: Who::Leaving,
         form: unregister_form,
         run: unregister,
     },
 ];
 
 fn register(login: &mut Login, run: Run<'_>) -> Reply {
-    match login.begin_login(run.now, run.answers, run.asker, run.out) {
+    match login.begin_login(run.answers, run.asker, run.out) {
         Ok(()) => Reply::Later,
         Err(refused) => Reply::Failed(refused.1.text.unwrap_or_default()),
     }
@@ -73,36 +93,47 @@ fn logout(login: &mut Login, run: Run<'_>) -> Reply {
     Reply::Done("You have left the network.".into())
 }
 
-fn status(login: &Login) -> Shown {
-    let field = |var: String, label: String, value: String| ShownField::text(var, label, value);
-    let mut fields = vec![match &login.account {
-        Some(account) => field("account".into(), "Registered as".into(), account.name.clone()),
-        None => field("account".into(), "Registered as".into(), "not registered".into()),
-    }];
+/// How the user is connected: everywhere, or at what the command was run on.
+fn status(login: &Login, run: &Run<'_>) -> Shown {
+    let server = match &run.target {
+        Target::Gateway => None,
+        Target::Server(server) => Some(server),
+        Target::Room(room) => Some(&room.server),
+    };
+    let mut fields = Vec::new();
+    if server.is_none() {
+        let account = login.account.as_ref();
+        let account = account.map_or_else(|| "none".into(), |account| format!("as {}", account.name));
+        fields.push(ShownField::text("account", "Registration", account));
+    }
     let mut servers: Vec<_> = login.servers.iter().collect();
+    servers.retain(|(id, _)| server.is_none_or(|server| *id == server));
     servers.sort_unstable_by_key(|(id, _)| *id);
     if servers.is_empty() {
-        fields.push(field(
-            "connection".into(),
-            "Connection".into(),
-            "not connected".into(),
-        ));
+        fields.push(ShownField::text("connection", "Connection", "not connected"));
     }
     for (id, server) in servers {
         let state = match &server.link {
             Link::Idle => "not connected".to_owned(),
             Link::Connecting => "connecting".to_owned(),
-            Link::Online { nick } => format!("connected as {nick}"),
+            Link::Online { nick, since } => {
+                let since = crate::time::format(*since);
+                format!("connected as {nick} since {since}")
+            }
             Link::Offline { reason } => format!("connection lost, trying again: {reason}"),
             Link::Failed { failure } => format!("could not connect: {failure}"),
         };
-        fields.push(field(
-            format!("connection/{id}"),
-            format!("Connection to {id}"),
-            state,
-        ));
+        let label = format!("Connection to {id}");
+        fields.push(ShownField::text(format!("connection/{id}"), label, state));
     }
-    fields.extend(rooms(login).fields);
+    fields.extend(
+        rooms(login, &|room| match &run.target {
+            Target::Gateway => true,
+            Target::Server(server) => room.room.server == *server,
+            Target::Room(id) => room.room == *id,
+        })
+        .fields,
+    );
     Shown {
         title: "Status".into(),
         fields,
@@ -110,11 +141,11 @@ fn status(login: &Login) -> Shown {
     }
 }
 
-fn rooms(login: &Login) -> Shown {
+fn rooms(login: &Login, wanted: &dyn Fn(&Room) -> bool) -> Shown {
     let mut rooms: Vec<_> = login
         .rooms
         .values()
-        .filter(|room| !room.joined.is_empty())
+        .filter(|room| (!room.joined.is_empty() || room.kept) && wanted(room))
         .collect();
     rooms.sort_unstable_by(|a, b| a.jid.cmp(&b.jid));
     let mut fields: Vec<ShownField> = rooms
@@ -125,7 +156,12 @@ fn rooms(login: &Login) -> Shown {
                 .iter()
                 .map(|joined| joined.resource.as_str())
                 .collect();
-            let text = format!("as {} with {}", room.my_nick(), clients.join(", "));
+            let with = if clients.is_empty() {
+                "no client".to_owned()
+            } else {
+                clients.join(", ")
+            };
+            let text = format!("as {} with {with}", room.my_nick());
             ShownField::text(format!("room/{}", room.jid), room.jid.to_string(), text)
         })
         .collect();
@@ -139,69 +175,44 @@ fn rooms(login: &Login) -> Shown {
     }
 }
 
-fn preferences_form(login: &Login, stage: usize, _: &Answers) -> Option<Shown> {
-    let stay = login.preferences.stay_connected;
-    (stage == 0).then(|| Shown {
-        title: "Preferences".into(),
-        instructions: "What the gateway does for you.".into(),
-        form_type: None,
-        fields: vec![ShownField::boolean(
-            "stay_connected",
-            "Stay on the network when your last client goes offline",
-            stay,
-        )],
-    })
-}
-
-fn preferences(login: &mut Login, run: Run<'_>) -> Reply {
-    if let Some(stay) = run.answers.get("stay_connected") {
-        match stay.trim() {
-            "1" | "true" | "yes" => login.preferences.stay_connected = true,
-            "0" | "false" | "no" => login.preferences.stay_connected = false,
-            other => return Reply::Failed(format!("'{other}' is neither yes nor no (stay_connected).")),
-        }
-    }
-    login.write_record(run.out);
-    let stay = if login.preferences.stay_connected {
-        "stay"
-    } else {
-        "do not stay"
+fn leave_form(login: &Login, target: &Target, stage: usize, answers: &Answers) -> Option<Shown> {
+    let shown = |instructions: &str, field| {
+        Some(Shown {
+            title: "Leave a room".into(),
+            instructions: instructions.into(),
+            form_type: None,
+            fields: vec![field],
+        })
     };
-    Reply::Done(format!(
-        "Saved: you {stay} on the network when your last client goes offline."
-    ))
-}
-
-fn leave_form(login: &Login, stage: usize, answers: &Answers) -> Option<Shown> {
+    // On a room itself it is known which one.
+    let stage = if matches!(target, Target::Room(_)) {
+        stage + 1
+    } else {
+        stage
+    };
     match stage {
         0 => {
-            let mut rooms: Vec<(String, String)> = login
-                .rooms
-                .values()
-                .filter(|room| !room.is_unused())
-                .map(|room| (room.room.room.to_string(), room.jid.to_string()))
+            let rooms = login.rooms.values().filter(|room| !room.is_unused());
+            let mut rooms: Vec<(String, String)> = rooms
+                .map(|room| {
+                    let name = match login.only_server() {
+                        Some(_) => room.room.room.to_string(),
+                        None => format!("{} on {}", room.room.room, room.room.server),
+                    };
+                    (name, room.jid.to_string())
+                })
                 .collect();
             rooms.sort_unstable();
+            let chosen = answers.get("room").cloned();
+            let chosen = chosen.or_else(|| rooms.first().map(|(_, jid)| jid.clone()));
             let mut field = ShownField::list("room", "Room", rooms);
-            field.values = answers.get("room").cloned().into_iter().collect();
-            let instructions = "Which room do you want to leave?".into();
-            Some(Shown {
-                title: "Leave a room".into(),
-                instructions,
-                form_type: None,
-                fields: vec![field],
-            })
+            field.values = chosen.into_iter().collect();
+            shown("Which room do you want to leave?", field)
         }
         1 => {
             let words = answers.get("words").cloned().unwrap_or_default();
             let field = ShownField::text("words", "Parting words (may be empty)", words);
-            let instructions = "What shall the others read when you leave?".into();
-            Some(Shown {
-                title: "Leave a room".into(),
-                instructions,
-                form_type: None,
-                fields: vec![field],
-            })
+            shown("What shall the others read when you leave?", field)
         }
         _ => None,
     }
@@ -209,33 +220,32 @@ fn leave_form(login: &Login, stage: usize, answers: &Answers) -> Option<Shown> {
 
 fn leave(login: &mut Login, run: Run<'_>) -> Reply {
     let wanted = run.answers.get("room").map_or("", |room| room.trim());
-    let found = login
-        .rooms
-        .values()
-        .find(|room| !room.is_unused() && (room.jid.as_str() == wanted || room.room.room.as_str() == wanted))
-        .map(|room| {
-            let clients = room
-                .joined
-                .iter()
-                .map(|j| &j.resource)
-                .chain(room.waiting.iter().map(|w| &w.resource));
-            (room.room.clone(), clients.cloned().collect::<Vec<Name>>())
+    let found = login.rooms.values().find(|room| {
+        let meant = match &run.target {
+            Target::Room(id) => room.room == *id,
+            _ => room.jid.as_str() == wanted || room.room.room.as_str() == wanted,
+        };
+        meant && !room.is_unused()
+    });
+    let Some(room) = found.map(|room| room.room.clone()) else {
+        return Reply::Failed(match &run.target {
+            Target::Room(room) => format!("You are not in {}.", room.room),
+            _ => format!("You are not in '{wanted}' (room)."),
         });
-    let Some((room, clients)) = found else {
-        return Reply::Failed(format!("You are not in '{wanted}' (room)."));
     };
     let words = run
         .answers
         .get("words")
         .filter(|words| !words.is_empty())
         .map(|words| Name::from(words.as_str()));
-    for client in clients {
-        login.leave_room(&room, &client, words.clone(), run.out);
-    }
-    Reply::Done(format!("You have left {}.", room.room))
+    login.give_up_room(&room, words, run.out);
+    Reply::Done(match login.only_server() {
+        Some(_) => format!("You have left {}.", room.room),
+        None => format!("You have left {} on {}.", room.room, room.server),
+    })
 }
 
-fn unregister_form(_: &Login, stage: usize, _: &Answers) -> Option<Shown> {
+fn unregister_form(_: &Login, _: &Target, stage: usize, _: &Answers) -> Option<Shown> {
     (stage == 0).then(|| Shown {
         title: "Unregister".into(),
         instructions: "This takes you off the network and deletes what the gateway knows about you.".into(),

@@ -66,7 +66,7 @@ impl Login {
 }
 
 fn everything(room: &Room) -> ArchiveQuery {
-    empty_query(room.id, room.last, rsm::unasked())
+    empty_query(room.id, room.archived_upto(), rsm::unasked())
 }
 
 fn empty_query(portal: PortalId, upto: Position, page: PageRequest) -> ArchiveQuery {
@@ -88,7 +88,7 @@ fn parse(room: &Room, payload: &Element) -> Result<(ArchiveQuery, bool), Problem
         Some(set) => rsm::parse(set)?,
         None => rsm::unasked(),
     };
-    let mut query = empty_query(room.id, room.last, page);
+    let mut query = empty_query(room.id, room.archived_upto(), page);
     let flip = payload.has_child("flip-page", ns::MAM);
     let Some(form) = Submission::of(payload) else {
         return Ok((query, flip));

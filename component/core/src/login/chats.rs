@@ -6,17 +6,17 @@ use std::sync::Arc;
 use viaduct_bridge::{Address, Message, MessageId, Name, PersonId, Recipient, ServerId, Timestamp, Typing};
 
 use super::Login;
+use super::outcomes::{Pending, Request};
 use crate::context::Context;
 use crate::effect::{Effect, Effects, Mark, ReplayRequest};
 use crate::ns;
 use crate::payload;
-use crate::portal::presence::write_away;
 use crate::records::{
     JoinedRecord, LoadedPortal, MessageRecord, PortalId, PortalRecord, Position, Said, Write,
 };
 use crate::render;
 use crate::stanza::{Condition, Incoming, Problem};
-use crate::xml::{Stanza, Xml};
+use crate::xml::Xml;
 
 /// The most messages that are replayed before the server has confirmed them.
 const REPLAY_PAGE: u32 = 200;
@@ -62,7 +62,15 @@ impl Chat {
         }
     }
 
-    pub(super) fn restore(ctx: &Context, person: PersonId, loaded: LoadedPortal) -> Self {
+    /// The address by which the user speaks to the person, as long as nothing was said: that one it keeps.
+    fn addressed(&mut self, ctx: &Context, local: &str) {
+        if !self.recorded && *self.local != *local {
+            self.local = local.into();
+            self.jid = format!("{local}@{}", ctx.domain).into();
+        }
+    }
+
+    pub(super) fn restore(ctx: &Context, person: &PersonId, loaded: LoadedPortal) -> Self {
         let cursor = loaded.joined.first().map_or(loaded.last, |joined| joined.cursor);
         Self {
             id: loaded.portal.id,
@@ -71,8 +79,20 @@ impl Chat {
             cursor,
             live: false,
             recorded: true,
-            ..Self::new(ctx, &person)
+            jid: format!("{}@{}", loaded.portal.local, ctx.domain).into(),
+            local: loaded.portal.local,
+            ..Self::new(ctx, person)
         }
+    }
+
+    /// The localpart of the puppet, as it was first seen.
+    pub(super) fn local(&self) -> &Name {
+        &self.local
+    }
+
+    /// Whether it is on record.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.recorded
     }
 
     /// Sends what was not confirmed, after the link was lost.
@@ -158,6 +178,7 @@ impl Login {
             nick: "".into(),
             key: None,
             topic: None,
+            kept: false,
         }))
     }
 
@@ -176,7 +197,9 @@ impl Login {
         if let Some(problem) = self.shut_out() {
             return out.send_opt(stanza.error(&problem));
         }
-        if self.act_on(&Recipient::Person(person.clone()), stanza, out) {
+        if self.direct_invitation(person, stanza, out)
+            || self.act_on(&Recipient::Person(person.clone()), stanza, out)
+        {
             return;
         }
         let Some(body) = stanza.text_of("body").filter(|body| !body.is_empty()) else {
@@ -184,15 +207,26 @@ impl Login {
             return self.tell_typing(Recipient::Person(person.clone()), stanza, out);
         };
         self.address_chat(person, None);
+        if let (Some(node), ctx) = (stanza.to.node(), self.ctx.clone()) {
+            self.chat(person).addressed(&ctx, node.as_str());
+        }
         self.say_to(Recipient::Person(person.clone()), &body, stanza, out);
     }
 
     /// A message to a server's address: there is nobody who would read it.
+    /// A message to a server itself: a line in the network's own language, from those who may speak it.
     pub(super) fn server_message(&mut self, server: &ServerId, stanza: &Incoming, out: &mut Effects) {
-        if stanza.text_of("body").is_some() {
+        let Some(body) = stanza.text_of("body").filter(|_| !stanza.is_error()) else {
+            return;
+        };
+        if !self.may_speak_raw() {
             let text =
                 format!("Nobody reads messages to {server} itself. Write to a room or a person there.");
-            out.send_opt(stanza.error(&Problem::because(Condition::ServiceUnavailable, text)));
+            return out.send_opt(stanza.error(&Problem::because(Condition::ServiceUnavailable, text)));
+        }
+        let pending = Pending::Stanza(Request::of(stanza));
+        if let Err(problem) = self.speak_raw(server, body.trim().into(), pending, out) {
+            out.send_opt(stanza.error(&problem));
         }
     }
 
@@ -313,6 +347,7 @@ impl Login {
                 nick: "".into(),
                 key: None,
                 topic: None,
+                kept: false,
             })));
             let cursor = chat.cursor;
             out.write(Write::Joined(Box::new(JoinedRecord {
@@ -323,45 +358,5 @@ impl Login {
             })));
         }
         chat
-    }
-
-    /// Presence of the user for one person.
-    pub(super) fn person_presence(&mut self, person: &PersonId, stanza: &Incoming, out: &mut Effects) {
-        let jid = stanza.to.to_bare();
-        let answer = |ty: &str| {
-            Xml::stanza("presence", jid.as_str(), &self.bare)
-                .attr("type", ty)
-                .finish()
-        };
-        match stanza.ty() {
-            "" => {
-                self.available(stanza.resource(), jid.as_str().into(), out);
-                self.show_away(stanza, out);
-            }
-            // That one person is shown nothing any more does not end the session.
-            "unavailable" => self.unavailable(&stanza.resource(), jid.as_str(), out),
-            "subscribe" => {
-                out.send(answer("subscribed"));
-                out.send(self.presence_of(person, jid.as_str()));
-            }
-            "probe" => out.send(self.presence_of(person, jid.as_str())),
-            "unsubscribe" => out.send(answer("unsubscribed")),
-            _ => {}
-        }
-    }
-
-    /// What is known of a person: they are seen in a room, or not at all.
-    fn presence_of(&self, person: &PersonId, jid: &str) -> Stanza {
-        let on_server = |room: &&crate::portal::Room| room.room.server == person.server;
-        let mut rooms = self.rooms.values().filter(on_server);
-        let seen = rooms.find_map(|room| room.occupants.get(&person.person));
-        let mut xml = Xml::stanza("presence", jid, &self.bare);
-        match seen {
-            None => {
-                xml.attr("type", "unavailable");
-            }
-            Some(occupant) => write_away(&mut xml, occupant),
-        }
-        xml.finish()
     }
 }

@@ -7,6 +7,7 @@ use viaduct_bridge::{Command, Failure, Name, Refusal};
 use super::Login;
 use super::servers::Link;
 use crate::effect::{Effect, Effects, Timer};
+use crate::portal::presence::status;
 use crate::service::write_caps;
 use crate::stanza::{Condition, Incoming, Problem, write_error};
 use crate::xml::Xml;
@@ -157,8 +158,16 @@ impl Login {
     }
 
     pub(super) fn unavailable(&mut self, resource: &Name, from: &str, out: &mut Effects) {
-        if self.online.remove(resource, from) && self.online.is_empty() && !self.preferences.stay_connected {
-            self.log_out(out);
+        if !self.online.remove(resource, from) || !self.online.is_empty() || self.preferences.stay_connected {
+            return;
+        }
+        if !self.rooms.values().any(|room| room.kept) {
+            return self.log_out(out);
+        }
+        // The user stays in some rooms; the other servers are left.
+        let servers: Vec<_> = self.servers.keys().cloned().collect();
+        for server in servers {
+            self.release(&server, out);
         }
     }
 
@@ -169,7 +178,8 @@ impl Login {
         let rooms: Vec<_> = self.rooms.keys().cloned().collect();
         for room in rooms {
             if let Some(room) = self.rooms.get_mut(&room) {
-                room.expel(&self.ctx, &[], Some("You have logged out."), out);
+                room.expel(&self.ctx, &[status::KICKED], Some("You have logged out."), out);
+                room.let_go(out);
                 let _ = room.depart(None);
             }
         }
@@ -177,6 +187,7 @@ impl Login {
         if std::mem::take(&mut self.session) {
             out.push(Effect::CloseSession { reason: None });
         }
+        self.show_contacts(out);
         self.answer_gateway("unavailable", out);
     }
 
@@ -193,12 +204,12 @@ impl Login {
         let mut xml = Xml::stanza("presence", &self.ctx.domain, &self.bare);
         match (home, link) {
             (None, _) | (Some(_), Some(Link::Online { .. })) => {
-                write_caps(&mut xml, &self.ctx);
+                write_caps(&mut xml, &self.ctx, self.may_register());
             }
             (Some(server), Some(Link::Offline { reason })) => {
                 xml.leaf("show", "xa")
                     .leaf("status", &format!("Not connected to {server}: {reason}"));
-                write_caps(&mut xml, &self.ctx);
+                write_caps(&mut xml, &self.ctx, self.may_register());
             }
             (Some(_), Some(Link::Failed { failure })) => {
                 xml.attr("type", "error");
@@ -224,7 +235,7 @@ impl Login {
                 server.is_some_and(|server| matches!(server.link, Link::Online { .. }))
             });
             if connected {
-                write_caps(&mut xml, &self.ctx);
+                write_caps(&mut xml, &self.ctx, self.may_register());
             } else {
                 xml.attr("type", "unavailable");
             }

@@ -5,6 +5,7 @@ use viaduct_bridge::{Name, PersonId, Recipient, Relation, RoomId};
 use super::Login;
 use super::outcomes::{Act, Pending};
 use crate::effect::Effects;
+use crate::forms::Submission;
 use crate::ns;
 use crate::payload;
 use crate::portal::presence::status;
@@ -26,11 +27,44 @@ impl Login {
                 out.send_opt(stanza.error(&problem));
             }
             (_, Some(_)) => self.private_message(id, stanza, out),
+            (_, None) if self.invitation(id, stanza, out) => {}
+            (_, None) if Submission::of(&stanza.element).is_some() => self.room_form(id, stanza, out),
             (_, None) => {
                 let text = "Send messages for the room with type 'groupchat'.";
                 out.send_opt(stanza.error(&Problem::because(Condition::BadRequest, text)));
             }
         }
+    }
+
+    /// A form in a message to a room: somebody asks for voice (XEP-0045 §7.13). Those who could give it have no such
+    /// forms; they can be asked in words.
+    fn room_form(&mut self, id: &RoomId, stanza: &Incoming, out: &mut Effects) {
+        let form = Submission::of(&stanza.element).unwrap_or_default();
+        if form.form_type.as_deref() != Some(ns::MUC_REQUEST) {
+            return out.send_opt(stanza.error(&Problem::new(Condition::BadRequest)));
+        }
+        let room = self
+            .rooms
+            .get(id)
+            .filter(|room| room.joined(&stanza.resource()).is_some());
+        let Some(room) = room else {
+            let text = "You are not in this room. Join it first.";
+            return out.send_opt(stanza.error(&Problem::because(Condition::NotAcceptable, text)));
+        };
+        let moderators = room
+            .occupants
+            .iter()
+            .filter(|(_, occupant)| occupant.role(true) == "moderator");
+        let names: Vec<&str> = moderators.map(|(_, it)| it.nick.as_str()).take(5).collect();
+        let text = if names.is_empty() {
+            "Voice cannot be asked for here, and nobody is in the room who could give it.".to_owned()
+        } else {
+            format!(
+                "Voice cannot be asked for by a form here. Write to a moderator: {}.",
+                names.join(", ")
+            )
+        };
+        out.send_opt(stanza.error(&Problem::because(Condition::NotAllowed, text)));
     }
 
     fn groupchat(&mut self, id: &RoomId, stanza: &Incoming, out: &mut Effects) {
@@ -124,7 +158,9 @@ impl Login {
             person: person.clone(),
         };
         let via = room.jid.clone();
-        if self.act_on(&Recipient::Person(person.clone()), stanza, out) {
+        if self.direct_invitation(&person, stanza, out)
+            || self.act_on(&Recipient::Person(person.clone()), stanza, out)
+        {
             return;
         }
         let Some(body) = stanza.text_of("body").filter(|body| !body.is_empty()) else {
@@ -139,13 +175,19 @@ impl Login {
         if let Some(problem) = self.cannot_be_said(body, stanza) {
             return out.send_opt(stanza.error(&problem));
         }
-        self.ensure_recorded(out);
         let relation = self.relation_of(&to, stanza);
         let cut = matches!(relation, Some(Relation::Reply(_)))
             .then(|| relation::without_fallback(stanza, body, ns::REPLY))
             .filter(|rest| !rest.trim().is_empty());
         let mut content = payload::to_network(stanza, cut.as_deref().unwrap_or(body));
-        if relation.is_none() && stanza.element.has_child("replace", ns::CORRECT) {
+        let corrects = stanza.element.has_child("replace", ns::CORRECT);
+        if !corrects && self.rounds.is_loop(self.now, &content.text.plain) {
+            let text = "This message has come round several times: two bridges or bots seem to repeat each other. It was \
+                        not sent.";
+            return out.send_opt(stanza.error(&Problem::because(Condition::NotAllowed, text)));
+        }
+        self.ensure_recorded(out);
+        if corrects && relation.is_none() {
             // A network without corrections gets them as readable text.
             let plain: Name = format!("corrected: {}", content.text.plain).into();
             content.text = viaduct_bridge::Text::plain(plain);

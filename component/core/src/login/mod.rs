@@ -3,43 +3,61 @@
 //! *One input, then all its effects in order, then the next input.* [`Login::handle`] is the only way in.
 
 mod archive;
+mod asking;
 mod chat_relations;
 mod chats;
+mod contacts;
+mod directory;
 mod gateway_presence;
+mod invitations;
+mod listing;
+mod lists;
 mod messages;
 mod outcomes;
+mod owner;
+mod people;
 mod refers;
 mod register;
 mod relations;
 mod room_iq;
 mod room_presence;
 mod rooms;
+mod rounds;
 mod route;
+mod search;
 mod servers;
 mod service;
+mod settings;
+mod spelling;
 mod typing;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jid::BareJid;
 use viaduct_bridge::{
-    Account, Command, Failure, Name, PersonId, Recipient, RemoteEvent, RoomId, ServerId, Timestamp,
-    TransactionId,
+    Account, Command, Failure, Name, PersonId, Recipient, RemoteEvent, RoomId, Scope, ServerId, Settings,
+    Timestamp, TransactionId,
 };
 
 use crate::command::CommandDesk;
 use crate::context::Context;
 use crate::effect::{Effect, Effects, Input, Mark, Timer};
+use crate::options::Options;
 use crate::portal::Room;
 use crate::records::{LoadedLogin, LoginId, LoginRecord, OutboxRecord, Preferences, Write};
 use crate::refer::Found;
 use chats::Chat;
+use contacts::Contact;
 use gateway_presence::{Entry, Online};
-use outcomes::Pending;
+use lists::Lists;
+use people::Profiles;
 use register::Registrations;
+use rounds::Rounds;
 use servers::Server;
 
+pub(crate) use outcomes::Pending;
+pub(crate) use people::describe;
 pub use refers::Referring;
 pub(crate) use register::{Asker, shown as shown_form};
 pub(crate) use servers::Link;
@@ -55,6 +73,8 @@ pub struct Login {
     recorded: bool,
     pub(crate) account: Option<Account>,
     pub(crate) preferences: Preferences,
+    /// What the user has set, by scope; nothing where all is at its default.
+    settings: BTreeMap<Scope, (Options, Settings)>,
     /// Whether the link to the XMPP server takes stanzas.
     attached: bool,
     /// Whether the session with the network is open.
@@ -66,15 +86,26 @@ pub struct Login {
     pub(crate) servers: HashMap<ServerId, Server>,
     pub(crate) rooms: HashMap<RoomId, Room>,
     chats: HashMap<PersonId, Chat>,
+    /// The people whose presence the user has subscribed to.
+    contacts: HashMap<PersonId, Contact>,
     pending: HashMap<TransactionId, Pending>,
     /// Messages that were not carried and whose senders may not know it yet.
     failed: HashMap<TransactionId, (OutboxRecord, Failure)>,
+    /// The rooms of servers, as they were told lately.
+    lists: Lists,
+    profiles: Profiles,
     registrations: Registrations,
     pub(crate) desk: CommandDesk,
     /// Whether the user's clients told the network that the user is away.
     away: Option<Name>,
     /// The older message that the present input refers to.
     found: Option<Found>,
+    /// What the user has said lately.
+    rounds: Rounds,
+    /// When the present input came.
+    now: Timestamp,
+    /// What the user was told about connections.
+    warned: HashMap<ServerId, Name>,
 }
 
 impl Login {
@@ -92,6 +123,7 @@ impl Login {
             recorded: loaded.is_some(),
             account: None,
             preferences: Preferences::default(),
+            settings: BTreeMap::new(),
             attached: false,
             session: false,
             online: Online::default(),
@@ -99,12 +131,18 @@ impl Login {
             servers: HashMap::new(),
             rooms: HashMap::new(),
             chats: HashMap::new(),
+            contacts: HashMap::new(),
             pending: HashMap::new(),
             failed: HashMap::new(),
+            lists: Lists::default(),
+            profiles: Profiles::default(),
             registrations: Registrations::default(),
             desk: CommandDesk::default(),
             away: None,
             found: None,
+            rounds: Rounds::default(),
+            now: Timestamp(0),
+            warned: HashMap::new(),
         };
         if let Some(loaded) = loaded {
             login.restore(loaded);
@@ -115,18 +153,31 @@ impl Login {
     fn restore(&mut self, loaded: LoadedLogin) {
         self.account = loaded.login.account;
         self.preferences = loaded.login.preferences;
+        let settings = loaded.settings.into_iter();
+        self.settings = settings
+            .map(|record| (record.scope, (record.options, record.network)))
+            .collect();
+        self.warned = loaded.warned.into_iter().collect();
         for portal in loaded.portals {
             match portal.portal.with.clone() {
-                Recipient::Room(room) => {
-                    self.rooms
-                        .insert(room.clone(), Room::restore(&self.ctx, &self.bare, room, portal));
+                Recipient::Room(id) => {
+                    let id = self.room_now(&portal.portal.local, id);
+                    let mut room = Room::restore(&self.ctx, &self.bare, id, portal);
+                    room.chosen = self.chosen_in(&room.room);
+                    // Of two spellings that turned out to be one room, the one that somebody is in goes on.
+                    let other = self.rooms.get(&room.room);
+                    if other.is_none_or(|other| other.is_unused() && !room.is_unused()) {
+                        self.rooms.insert(room.room.clone(), room);
+                    }
                 }
                 Recipient::Person(person) => {
-                    self.chats
-                        .insert(person.clone(), Chat::restore(&self.ctx, person, portal));
+                    let person = self.person_now(&portal.portal.local, person);
+                    let chat = Chat::restore(&self.ctx, &person, portal);
+                    self.chats.entry(person).or_insert(chat);
                 }
             }
         }
+        self.restore_contacts(loaded.contacts);
         // What the network had not answered for may have arrived, or not: it is never sent again.
         for record in loaded.outbox {
             let reason = "The gateway was restarted before the network confirmed this message. It may not have arrived.";
@@ -156,6 +207,7 @@ impl Login {
 
     /// Takes one input and adds all its effects.
     pub fn handle(&mut self, now: Timestamp, input: Input, out: &mut Effects) {
+        self.now = now;
         match input {
             Input::Start => self.start(out),
             Input::Stanza(stanza) => self.route(now, &stanza, out),
@@ -169,7 +221,7 @@ impl Login {
                 self.found = None;
             }
             Input::Timer(timer) => self.timer(now, timer, out),
-            Input::LoginStep { flow, step } => self.login_step(now, flow, step, out),
+            Input::LoginStep { flow, step } => self.login_step(flow, step, out),
             Input::Stopping => {
                 if std::mem::take(&mut self.session) {
                     out.push(Effect::CloseSession { reason: None });
@@ -181,7 +233,7 @@ impl Login {
     /// Takes up what was going on before a restart: the user's rooms, and the network where presence alone asks for it.
     fn start(&mut self, out: &mut Effects) {
         let mut again: Vec<Command> = Vec::new();
-        for room in self.rooms.values_mut().filter(|room| !room.joined.is_empty()) {
+        for room in self.rooms.values_mut().filter(|room| !room.is_unused()) {
             room.place = crate::portal::Place::Entering;
             let (nick, key) = (room.wish.clone(), room.key.clone());
             again.push(Command::Join {
@@ -192,6 +244,9 @@ impl Login {
             });
         }
         for command in again {
+            if let Command::Join { room, .. } = &command {
+                self.server(&room.server);
+            }
             self.submit(command, out);
         }
         if self.account.is_some() && self.preferences.stay_connected {
@@ -218,7 +273,9 @@ impl Login {
         for txn in failed {
             self.tell_failure(txn, out);
         }
+        self.say_warnings(out);
         self.look_for_user(out);
+        self.show_contacts(out);
     }
 
     fn link_down(&mut self) {
@@ -229,6 +286,7 @@ impl Login {
         for chat in self.chats.values_mut() {
             chat.live = false;
         }
+        self.forget_shown_contacts();
     }
 
     fn confirmed(&mut self, marks: Vec<Mark>, out: &mut Effects) {
@@ -279,23 +337,28 @@ impl Login {
             Timer::Join(portal) => self.join_timed_out(portal, out),
             Timer::Typing(portal) => self.typing_over(now, portal, out),
             Timer::Commands => self.desk.expire(now, out),
+            Timer::Lists => self.lists_expire(now, out),
             Timer::LogIn => self.log_in_again(out),
+            Timer::Kept(portal) => self.enter_kept(portal, out),
         }
     }
 
     fn remote(&mut self, now: Timestamp, event: RemoteEvent, out: &mut Effects) {
+        let concerns = self.concerns(&event);
         match event {
-            RemoteEvent::Server { server, event } => self.server_event(&server, event, out),
+            RemoteEvent::Server { server, event } => self.server_event(now, &server, event, out),
             RemoteEvent::Room { room, event } => self.room_event(now, &room, event, out),
             RemoteEvent::Person { person, event } => self.person_event(now, &person, event, out),
             RemoteEvent::Outcome { txn, outcome } => self.outcome(now, txn, outcome, out),
         }
+        self.show_concerned(concerns, out);
     }
 
     /// Hands a command to the network, opening the session first where that is needed.
     pub(crate) fn submit(&mut self, command: Command, out: &mut Effects) {
         if !std::mem::replace(&mut self.session, true) {
             out.push(Effect::OpenSession(self.account.clone()));
+            self.configure(out);
         }
         out.push(Effect::Submit(command));
     }

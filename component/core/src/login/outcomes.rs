@@ -1,8 +1,11 @@
 //! How commands ended, and who is told.
 
-use viaduct_bridge::{Message, Name, Outcome, Recipient, RoomId, Timestamp, TransactionId};
+use viaduct_bridge::{Message, Name, Outcome, Recipient, RoomId, Secret, Timestamp, TransactionId};
 
 use super::Login;
+use super::asking::Inquiry;
+use super::owner::new_key;
+use super::register::Asker;
 use crate::effect::{Effects, Mark};
 use crate::ns;
 use crate::portal::Room;
@@ -14,7 +17,7 @@ use crate::xml::{Stanza, Xml};
 
 /// A command for which the network has not answered yet.
 #[derive(Debug)]
-pub(super) enum Pending {
+pub(crate) enum Pending {
     /// A message.
     Message {
         /// What is on record of it.
@@ -35,6 +38,8 @@ pub(super) enum Pending {
         /// Why.
         reason: Option<Name>,
     },
+    /// A question, and who waits for the answer.
+    Question(Box<Inquiry>),
     /// A change of nickname.
     Nick {
         /// What was asked for.
@@ -44,18 +49,27 @@ pub(super) enum Pending {
     },
     /// A message that is no message: a change of subject.
     Stanza(Request),
+    /// What a command of the user (XEP-0050, or in the chat) asked for.
+    Asked {
+        /// Who waits.
+        asker: Asker,
+        /// What they are told when it is done.
+        done: String,
+    },
     /// One of the commands of an IQ.
     Part {
         /// The IQ.
         request: Request,
         /// The IQ's other commands that are not done yet.
         rest: Vec<TransactionId>,
+        /// The password of a room that this command sets or takes away.
+        key: Option<(RoomId, Option<Secret>)>,
     },
 }
 
 /// What a message of a client does.
 #[derive(Debug)]
-pub(super) enum Act {
+pub(crate) enum Act {
     /// It says something.
     Say,
     /// It reacts: what the reactions are then.
@@ -66,7 +80,7 @@ pub(super) enum Act {
 
 /// As much of a stanza as its answer needs.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
+pub(crate) struct Request {
     kind: Kind,
     from: Name,
     to: Name,
@@ -90,11 +104,16 @@ impl Request {
         }
     }
 
-    fn done(&self) -> Stanza {
+    /// Begins the result of an IQ.
+    pub(super) fn result(&self) -> Xml {
         let mut xml = Xml::stanza("iq", &self.to, &self.from);
         xml.attr("type", "result")
-            .attr("id", self.id.as_deref().unwrap_or_default())
-            .finish()
+            .attr("id", self.id.as_deref().unwrap_or_default());
+        xml
+    }
+
+    fn done(&self) -> Stanza {
+        self.result().finish()
     }
 }
 
@@ -140,7 +159,27 @@ impl Login {
             (Pending::Nick { request, .. } | Pending::Stanza(request), Outcome::Failed(failure)) => {
                 out.send(request.refuse(&Problem::from(&failure)));
             }
-            (Pending::Part { request, rest }, outcome) => self.part_done(&request, &rest, &outcome, out),
+            (Pending::Asked { asker, done }, outcome) => {
+                let result = match outcome {
+                    Outcome::Accepted { .. } | Outcome::Answered(_) => Ok(done),
+                    Outcome::Failed(failure) => Err(failure.to_string()),
+                };
+                self.answer_command(asker, result, out);
+            }
+            (Pending::Part { request, rest, key }, outcome) => {
+                if let (Some((room, key)), Outcome::Accepted { .. }) = (key, &outcome) {
+                    self.remember_key(&room, key, out);
+                }
+                self.part_done(&request, &rest, &outcome, out);
+            }
+            (Pending::Question(inquiry), outcome) => self.answered(now, *inquiry, outcome, out),
+            (
+                Pending::Message { .. }
+                | Pending::Moderation { .. }
+                | Pending::Nick { .. }
+                | Pending::Stanza(_),
+                Outcome::Answered(_),
+            ) => {}
         }
     }
 
@@ -153,10 +192,20 @@ impl Login {
                 }
                 out.send(request.refuse(&Problem::from(failure)));
             }
-            Outcome::Accepted { .. } => {
+            Outcome::Accepted { .. } | Outcome::Answered(_) => {
                 if !rest.iter().any(|other| self.pending.contains_key(other)) {
                     out.send(request.done());
                 }
+            }
+        }
+    }
+
+    /// The room has another password: the next join needs it.
+    fn remember_key(&mut self, room: &RoomId, key: Option<Secret>, out: &mut Effects) {
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.key = key;
+            if room.recorded {
+                out.write(room.record());
             }
         }
     }
@@ -169,13 +218,15 @@ impl Login {
         out: &mut Effects,
     ) {
         let all: Vec<TransactionId> = commands.iter().filter_map(viaduct_bridge::Command::txn).collect();
-        for txn in &all {
+        for command in &commands {
+            let Some(txn) = &command.txn() else { continue };
             let rest = all.iter().copied().filter(|other| other != txn).collect();
             self.pending.insert(
                 *txn,
                 Pending::Part {
                     request: Request::of(stanza),
                     rest,
+                    key: new_key(command),
                 },
             );
         }

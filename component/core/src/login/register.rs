@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use viaduct_bridge::{Account, Answers, Command, Failure, FieldKind, Form, Step, Timestamp};
+use viaduct_bridge::{Account, Answers, Command, Failure, FieldKind, Form, Step};
 
 use super::Login;
 use super::outcomes::{Pending, Request};
@@ -10,6 +10,7 @@ use crate::effect::{Effect, Effects, FlowId};
 use crate::forms::{Shown, Submission};
 use crate::ns;
 use crate::portal::Place;
+use crate::portal::presence::status;
 use crate::records::Write;
 use crate::stanza::{Condition, Incoming, Kind, Problem, error};
 use crate::xml::{Stanza, Xml};
@@ -49,7 +50,7 @@ pub(crate) enum Asker {
 }
 
 impl Login {
-    pub(super) fn register_iq(&mut self, now: Timestamp, stanza: &Incoming, out: &mut Effects) {
+    pub(super) fn register_iq(&mut self, stanza: &Incoming, out: &mut Effects) {
         if !self.ctx.access.allows(&self.user) {
             let problem = self
                 .shut_out()
@@ -57,10 +58,14 @@ impl Login {
             return out.send_opt(stanza.error(&problem));
         }
         let Some(query) = stanza.payload() else { return };
+        let removes = query.has_child("remove", ns::REGISTER);
+        if !removes && !self.may_register() {
+            return out.send_opt(stanza.error(&self.closed()));
+        }
         if stanza.ty() == "get" {
             return out.send(self.registration_form(stanza));
         }
-        if query.has_child("remove", ns::REGISTER) {
+        if removes {
             if query.children().count() > 1 {
                 let text = "To unregister, send 'remove' and nothing else.";
                 return out.send_opt(stanza.error(&Problem::because(Condition::BadRequest, text)));
@@ -68,6 +73,10 @@ impl Login {
             if self.account.is_none() {
                 let text = "You are not registered.";
                 return out.send_opt(stanza.error(&Problem::because(Condition::RegistrationRequired, text)));
+            }
+            if !self.ctx.allow_unregister {
+                let text = format!("Only the operator of {} can take you off it.", self.ctx.domain);
+                return out.send_opt(stanza.error(&Problem::because(Condition::NotAllowed, text)));
             }
             return self.unregister(Some(stanza.done()), out);
         }
@@ -96,10 +105,16 @@ impl Login {
             to: stanza.to.as_str().into(),
             id: stanza.id.clone().unwrap_or_default(),
         };
-        if let Err(refused) = self.begin_login(now, given, asker, out) {
+        if let Err(refused) = self.begin_login(given, asker, out) {
             let (asker, problem) = *refused;
-            self.tell_asker(now, asker, Err(&problem), out);
+            self.tell_asker(asker, Err(&problem), out);
         }
+    }
+
+    /// What somebody is told who would register where nobody new is taken (XEP-0077 §3.1).
+    fn closed(&self) -> Problem {
+        let text = format!("Registration with {} is closed.", self.ctx.domain);
+        Problem::because(Condition::ServiceUnavailable, text)
     }
 
     fn registration_form(&self, stanza: &Incoming) -> Stanza {
@@ -135,7 +150,6 @@ impl Login {
     /// Begins to register, or to change the registration. Fields that were left out stay as they are.
     pub(crate) fn begin_login(
         &mut self,
-        now: Timestamp,
         given: Answers,
         asker: Asker,
         out: &mut Effects,
@@ -174,7 +188,7 @@ impl Login {
             answers.insert(field.name.to_owned(), value.to_owned());
         }
         if !changed {
-            self.tell_asker(now, asker, Ok(()), out);
+            self.tell_asker(asker, Ok(()), out);
             return Ok(());
         }
         if !self.registrations.active.is_empty() {
@@ -195,7 +209,7 @@ impl Login {
         Ok(())
     }
 
-    pub(super) fn login_step(&mut self, now: Timestamp, flow: FlowId, step: Step, out: &mut Effects) {
+    pub(super) fn login_step(&mut self, flow: FlowId, step: Step, out: &mut Effects) {
         let Some(asker) = self.registrations.active.remove(&flow) else {
             return;
         };
@@ -211,36 +225,33 @@ impl Login {
                 };
                 let before = self.account.replace(account);
                 self.write_record(out);
-                self.tell_asker(now, asker, Ok(()), out);
+                self.tell_asker(asker, Ok(()), out);
                 self.registered(before.as_ref(), online.as_ref(), out);
             }
             Step::Failed { field, failure } => {
                 let mut problem = Problem::from(&failure);
+                // What may be tried again as it is says so itself.
+                let passing = [Condition::RemoteServerTimeout, Condition::ResourceConstraint];
                 if let Failure::Permanent { .. } = failure
-                    && problem.condition != Condition::RemoteServerTimeout
+                    && !passing.contains(&problem.condition)
                 {
                     problem.condition = Condition::NotAcceptable;
                 }
                 if let (Some(field), Some(text)) = (field, problem.text.as_mut()) {
                     *text = format!("{text} ({field})");
                 }
-                self.tell_asker(now, asker, Err(&problem), out);
+                self.tell_asker(asker, Err(&problem), out);
                 out.push(Effect::EndLogin(flow));
             }
             Step::Form(_) | Step::OpenUrl { .. } => {
                 let text = "This login needs more steps than this client showed. Use the command 'register'.";
-                self.tell_asker(
-                    now,
-                    asker,
-                    Err(&Problem::because(Condition::NotAcceptable, text)),
-                    out,
-                );
+                self.tell_asker(asker, Err(&Problem::because(Condition::NotAcceptable, text)), out);
                 out.push(Effect::EndLogin(flow));
             }
         }
     }
 
-    fn tell_asker(&mut self, now: Timestamp, asker: Asker, result: Result<(), &Problem>, out: &mut Effects) {
+    fn tell_asker(&mut self, asker: Asker, result: Result<(), &Problem>, out: &mut Effects) {
         match asker {
             Asker::Iq { from, to, id } => match result {
                 Ok(()) => {
@@ -249,13 +260,12 @@ impl Login {
                 }
                 Err(problem) => out.send(error(Kind::Iq, &to, &from, Some(&id), problem)),
             },
-            Asker::Command(session) => self.command_flow_done(now, &session, result, out),
-            Asker::Chat => {
-                let text = match result {
-                    Ok(()) => "Done. You are registered.".to_owned(),
-                    Err(problem) => problem.text.clone().unwrap_or_default(),
+            waiting => {
+                let result = match result {
+                    Ok(()) => Ok("You are registered.".to_owned()),
+                    Err(problem) => Err(problem.text.clone().unwrap_or_default()),
                 };
-                self.say(&text, out);
+                self.answer_command(waiting, result, out);
             }
         }
     }
@@ -271,6 +281,8 @@ impl Login {
             self.session = false;
             out.push(Effect::CloseSession { reason: None });
             self.servers.clear();
+            self.lists.clear();
+            self.profiles.clear();
             self.rejoin_all(out);
         }
         self.entry.begin_anew();
@@ -312,22 +324,32 @@ impl Login {
             out.push(Effect::CloseSession { reason: None });
         }
         for pending in std::mem::take(&mut self.pending).into_values() {
-            self.refuse_pending(&pending, out);
+            self.refuse_pending(pending, out);
         }
         for room in self.rooms.values_mut() {
-            room.expel(&self.ctx, &["321"], Some("You have unregistered."), out);
+            room.expel(
+                &self.ctx,
+                &[status::AFFILIATION],
+                Some("You have unregistered."),
+                out,
+            );
         }
         self.rooms.clear();
         self.servers.clear();
         self.chats.clear();
         self.failed.clear();
+        self.warned.clear();
+        self.lists.clear();
+        self.profiles.clear();
         self.online.clear();
         self.account = None;
         self.preferences = crate::records::Preferences::default();
+        self.settings.clear();
         out.write(Write::ForgetLogin(self.id));
         self.recorded = false;
         self.id = self.ctx.ids.login();
         out.send_opt(result);
+        self.drop_contacts(out);
         for ty in ["unsubscribe", "unsubscribed", "unavailable"] {
             out.send(
                 Xml::stanza("presence", &self.ctx.domain, &self.bare)
@@ -337,7 +359,7 @@ impl Login {
         }
     }
 
-    fn refuse_pending(&self, pending: &Pending, out: &mut Effects) {
+    fn refuse_pending(&mut self, pending: Pending, out: &mut Effects) {
         let problem = Problem::because(Condition::RegistrationRequired, "You have unregistered.");
         match pending {
             Pending::Message { record, .. } => {
@@ -354,8 +376,13 @@ impl Login {
             | Pending::Moderation { request, .. }
             | Pending::Stanza(request)
             | Pending::Part { request, .. } => {
-                out.send(Request::refuse(request, &problem));
+                out.send(Request::refuse(&request, &problem));
             }
+            Pending::Asked { asker, .. } => {
+                let text = problem.text.unwrap_or_default();
+                self.answer_command(asker, Err(text), out);
+            }
+            Pending::Question(inquiry) => self.refuse_inquiry(*inquiry, &problem, out),
         }
     }
 }

@@ -63,7 +63,11 @@ impl Login {
                 .map(|room| room.occupant_id(&self.ctx, &room.me, room.myself())),
             Recipient::Person(_) => None,
         };
-        let reactions = self.portal_of(to).map(|portal| ReactionsRecord {
+        let kept = match to {
+            Recipient::Room(id) => self.chosen_in(id).history,
+            Recipient::Person(_) => true,
+        };
+        let reactions = self.portal_of(to).filter(|_| kept).map(|portal| ReactionsRecord {
             portal,
             known: found.known.clone(),
             sender: sender.unwrap_or_else(|| ME.into()),

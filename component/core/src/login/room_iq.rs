@@ -1,13 +1,14 @@
 //! Requests to a room and to its occupants.
 
-use viaduct_bridge::{Level, RoomId, Timestamp};
+use viaduct_bridge::{Level, PersonId, RoomId, Timestamp};
 
 use super::Login;
+use crate::command::Target;
 use crate::effect::Effects;
 use crate::forms::{Shown, ShownField};
 use crate::names;
 use crate::ns;
-use crate::portal::Room;
+use crate::portal::Place;
 use crate::portal::join::MOST_HISTORY;
 use crate::service::{DiscoInfo, person_info, relation_features};
 use crate::stanza::{Condition, Incoming, Problem};
@@ -19,6 +20,9 @@ impl Login {
         }
         if stanza.to.resource().is_some() {
             return self.occupant_iq(now, id, stanza, out);
+        }
+        if self.command_requests(now, &Target::Room(id.clone()), stanza, out) {
+            return;
         }
         let Some(payload) = stanza.payload() else {
             return out.send_opt(stanza.error(&Problem::new(Condition::BadRequest)));
@@ -34,23 +38,21 @@ impl Login {
             }
             (_, "query" | "metadata", ns::MAM) => self.archive_iq(id, stanza, out),
             (_, "moderate", ns::MODERATE) => self.moderate_iq(id, stanza, out),
-            (_, "query", ns::MUC_ADMIN) => self.admin_iq(id, stanza, out),
-            (_, "query", ns::MUC_OWNER) => {
-                let owner = self
-                    .rooms
-                    .get(id)
-                    .and_then(Room::myself)
-                    .is_some_and(|me| me.affiliation().name() == "owner");
-                let problem = if owner {
-                    Problem::because(
-                        Condition::FeatureNotImplemented,
-                        "Rooms of this network are not configured here.",
-                    )
-                } else {
-                    Problem::because(Condition::Forbidden, "Only owners may do this.")
+            (_, "query", ns::REGISTER) => {
+                let problem = match self.shut_out() {
+                    Some(Problem { text, .. }) => Problem {
+                        text,
+                        ..Problem::new(Condition::NotAllowed)
+                    },
+                    None => Problem::because(
+                        Condition::ServiceUnavailable,
+                        "Nobody registers with a room of this network. A nickname is kept by an account of the network.",
+                    ),
                 };
                 out.send_opt(stanza.error(&problem));
             }
+            (_, "query", ns::MUC_ADMIN) => self.admin_iq(id, stanza, out),
+            (_, "query", ns::MUC_OWNER) => self.owner_iq(id, stanza, out),
             _ => {
                 let info = || self.room_info(id);
                 self.disco_or(now, stanza, info, out);
@@ -66,6 +68,7 @@ impl Login {
             ns::MUC,
             ns::DISCO_INFO,
             ns::DISCO_ITEMS,
+            ns::COMMANDS,
             ns::PING,
             ns::MAM,
             ns::MAM_EXTENDED,
@@ -84,25 +87,33 @@ impl Login {
         if self.relations(&id.server).moderation >= Level::Partial {
             features.push(ns::MODERATE);
         }
-        let topic = room
-            .and_then(|room| room.topic.as_ref())
-            .map_or("", |topic| &topic.text);
-        let occupants = room.map_or(0, |room| room.occupants.len());
-        let fields = vec![
+        let mut fields = vec![
             ShownField::text("muc#roominfo_description", "Description", id.room.as_str()),
-            ShownField::text("muc#roominfo_subject", "Subject", topic),
-            ShownField::boolean(
-                "muc#roominfo_subjectmod",
-                "Everybody may change the subject",
-                !flags.topic_locked,
-            ),
-            ShownField::text("muc#roominfo_occupants", "People", occupants.to_string()),
             ShownField::text(
                 "muc#maxhistoryfetch",
                 "Messages at join",
                 MOST_HISTORY.to_string(),
             ),
         ];
+        // Of a room that the user is not in, nothing more is known.
+        if let Some(room) = room.filter(|room| room.place == Place::Inside) {
+            let topic = room.topic.as_ref().map_or("", |topic| &topic.text);
+            let label = "Everybody may change the subject";
+            fields.extend([
+                ShownField::text("muc#roominfo_subject", "Subject", topic),
+                ShownField::boolean("muc#roominfo_subjectmod", label, !flags.topic_locked),
+                ShownField::text(
+                    "muc#roominfo_occupants",
+                    "People",
+                    room.occupants.len().to_string(),
+                ),
+            ]);
+        }
+        // What no network tells (a language, logs, a picture) is not made up; nor are owners who are not known.
+        let owners = room.map(|room| room.owners(&self.ctx)).unwrap_or_default();
+        if !owners.is_empty() {
+            fields.push(ShownField::jids("muc#roominfo_contactjid", "Owners", owners));
+        }
         let form = Shown {
             form_type: Some(ns::MUC_ROOMINFO),
             fields,
@@ -138,6 +149,12 @@ impl Login {
             let text = "Only people in the room may do this.";
             return out.send_opt(stanza.error(&Problem::because(Condition::Forbidden, text)));
         };
+        let asks_for_bans = query
+            .get_child("item", ns::MUC_ADMIN)
+            .is_some_and(|item| item.attr("affiliation") == Some("outcast") && item.attr("role").is_none());
+        if stanza.ty() == "get" && asks_for_bans {
+            return self.ban_list(id, stanza, out);
+        }
         if stanza.ty() == "get" {
             let answer = room.admin_list(&self.ctx, stanza, query);
             return self.answer(stanza, answer, out);
@@ -156,8 +173,8 @@ impl Login {
         }
     }
 
-    /// A request to an occupant: to oneself it is a self-ping (XEP-0410); the others are people of the network, for
-    /// whom we answer.
+    /// A request to an occupant: to oneself it is a self-ping (XEP-0410); the others are people of the network, who are
+    /// asked by the network's means.
     fn occupant_iq(&mut self, now: Timestamp, id: &RoomId, stanza: &Incoming, out: &mut Effects) {
         let nick = stanza.to.resource().map_or("", |resource| resource.as_str());
         let is_ping = stanza
@@ -175,7 +192,7 @@ impl Login {
             };
             return out.send_opt(stanza.error(&Problem::because(condition, "You are not in this room.")));
         };
-        let Some((_, occupant)) = room.occupants.by_resource(nick) else {
+        let Some((person, occupant)) = room.occupants.by_resource(nick) else {
             let myself = room
                 .joined(&stanza.resource())
                 .is_some_and(|joined| names::resource(&joined.nick) == nick);
@@ -186,8 +203,18 @@ impl Login {
             let text = format!("There is no '{nick}' in this room.");
             return out.send_opt(stanza.error(&Problem::because(Condition::ItemNotFound, text)));
         };
-        let name = occupant.nick.to_string();
-        let able = self.relations(&id.server);
-        self.disco_or(now, stanza, || person_info(&name, able), out);
+        let name = names::resource(&occupant.nick).into_owned();
+        let asks_for_card = stanza
+            .payload()
+            .is_some_and(|payload| payload.is("vCard", ns::VCARD));
+        if *person == room.me && !asks_for_card {
+            let able = self.relations(&id.server);
+            return self.disco_or(now, stanza, || person_info(&name, able), out);
+        }
+        let person = PersonId {
+            server: id.server.clone(),
+            person: person.clone(),
+        };
+        self.ask_about(now, &person, &name, stanza, out);
     }
 }

@@ -120,10 +120,13 @@ impl Login {
         self.ensure_recorded(out);
         let ctx = self.ctx.clone();
         let login = self.id;
+        let chosen = self.chosen_in(id);
+        let local = stanza.to.node().map_or("", |node| node.as_str());
         let room = self
             .rooms
             .entry(id.clone())
-            .or_insert_with(|| Room::new(&ctx, login, id.clone(), wish.clone()));
+            .or_insert_with(|| Room::new(&ctx, login, id.clone(), local.into(), wish.clone()));
+        room.chosen = chosen;
         let waiting = Waiting {
             resource: stanza.resource(),
             jid: stanza.from.as_str().into(),
@@ -280,18 +283,24 @@ impl Login {
             .text_of("status")
             .filter(|words| !words.is_empty())
             .map(Name::from);
-        self.leave_room(id, &stanza.resource(), words, out);
+        self.leave_room(id, &stanza.resource(), (words, false), out);
     }
 
     /// A resource goes; with the last one, the user goes on the network.
-    pub(crate) fn leave_room(&mut self, id: &RoomId, resource: &str, words: Option<Name>, out: &mut Effects) {
+    pub(crate) fn leave_room(
+        &mut self,
+        id: &RoomId,
+        resource: &str,
+        (words, removed): (Option<Name>, bool),
+        out: &mut Effects,
+    ) {
         let Some(room) = self.rooms.get_mut(id) else {
             return;
         };
         let here =
             room.joined(resource).is_some() || room.waiting.iter().any(|w| w.resource.as_str() == resource);
         if here {
-            if !room.leave(&self.ctx, resource, words.clone(), out) {
+            if !room.leave(&self.ctx, resource, (words.clone(), removed), out) {
                 return;
             }
         } else if !room.is_unused() || room.place == Place::Outside {

@@ -1,7 +1,5 @@
 //! What the network tells about rooms and the people in them.
 
-use std::time::Duration;
-
 use viaduct_bridge::{Name, PersonEvent, PersonId, RoomEvent, RoomId, Timestamp};
 
 use super::Login;
@@ -9,9 +7,6 @@ use super::outcomes::Pending;
 use crate::effect::{Effect, Effects, Timer};
 use crate::portal::Place;
 use crate::records::PortalId;
-
-/// How long a room is kept for a client that was lost.
-pub(super) const GRACE: Duration = Duration::from_secs(600);
 
 impl Login {
     pub(super) fn room_event(&mut self, now: Timestamp, id: &RoomId, event: RoomEvent, out: &mut Effects) {
@@ -95,6 +90,8 @@ impl Login {
                     room.member_left(&self.ctx, &person.person, &how, reason.clone(), out);
                 }
             }
+            // Those who are watched are contacts, and that is all.
+            PersonEvent::Online { .. } | PersonEvent::Offline => {}
             PersonEvent::Away { text } => {
                 for room in self
                     .rooms
@@ -129,7 +126,7 @@ impl Login {
             .servers
             .get_mut(&person.server)
             .map(|server| &mut server.link);
-        if let Some(super::servers::Link::Online { nick: known }) = mine
+        if let Some(super::servers::Link::Online { nick: known, .. }) = mine
             && self
                 .rooms
                 .values()
@@ -154,7 +151,7 @@ impl Login {
         let Some(mut room) = self.rooms.remove(id) else {
             return;
         };
-        room.destroyed(&jid, reason, out);
+        room.moved(&jid, reason, out);
         let portal = if let Some(known) = self.rooms.get_mut(&to) {
             // The user has been in a room of the new name before: each keeps its own archive.
             known.unseen = true;
@@ -175,7 +172,7 @@ impl Login {
     pub(super) fn begin_grace(&self, portal: PortalId, out: &mut Effects) {
         out.push(Effect::SetTimer {
             timer: Timer::Grace(portal),
-            after: GRACE,
+            after: self.ctx.grace,
         });
     }
 

@@ -3,6 +3,7 @@
 use viaduct_bridge::{Address, Timestamp};
 
 use super::Login;
+use crate::access::Registration;
 use crate::effect::Effects;
 use crate::stanza::{Condition, Incoming, Kind, Problem};
 use crate::xml::Xml;
@@ -14,6 +15,7 @@ impl Login {
             Some(local) => self.ctx.bridge.parse(local.as_str()),
         };
         match address {
+            Ok(Address::Room(room)) if self.is_elsewhere(&room, stanza) => self.redirect(&room, stanza, out),
             Ok(Address::Room(room)) => match stanza.kind {
                 Kind::Presence => self.room_presence(now, &room, stanza, out),
                 Kind::Message => self.room_message(&room, stanza, out),
@@ -32,7 +34,7 @@ impl Login {
             Err(bad) => {
                 let problem = Problem::because(Condition::ItemNotFound, bad.reason);
                 match (stanza.kind, stanza.ty()) {
-                    (Kind::Presence, "subscribe") => {
+                    (Kind::Presence, "subscribe" | "probe") => {
                         let mut xml = Xml::stanza("presence", stanza.to.to_bare().as_str(), &self.bare);
                         out.send(xml.attr("type", "unsubscribed").finish());
                     }
@@ -47,7 +49,7 @@ impl Login {
     fn for_gateway(&mut self, now: Timestamp, stanza: &Incoming, out: &mut Effects) {
         match stanza.kind {
             Kind::Presence => self.gateway_presence(stanza, out),
-            Kind::Message => self.gateway_message(now, stanza, out),
+            Kind::Message => self.gateway_message(stanza, out),
             Kind::Iq => self.gateway_iq(now, stanza, out),
         }
     }
@@ -62,12 +64,25 @@ impl Login {
             );
             return Some(Problem::because(Condition::Forbidden, text));
         }
-        if self.account.is_none()
-            && (self.ctx.registration_required || !self.ctx.bridge.capabilities().guests)
-        {
-            let text = format!("Please register with {} first.", self.ctx.domain);
-            return Some(Problem::because(Condition::RegistrationRequired, text));
+        if self.account.is_some() {
+            return None;
         }
-        None
+        match self.ctx.registration {
+            Registration::Closed => {
+                let text = format!("{} takes no new users.", self.ctx.domain);
+                Some(Problem::because(Condition::Forbidden, text))
+            }
+            Registration::Optional if self.ctx.bridge.capabilities().guests => None,
+            Registration::Optional | Registration::Required => {
+                let text = format!("Please register with {} first.", self.ctx.domain);
+                Some(Problem::because(Condition::RegistrationRequired, text))
+            }
+        }
+    }
+
+    /// Whether this user may register, or change the registration on record.
+    pub(crate) fn may_register(&self) -> bool {
+        let open = self.account.is_some() || self.ctx.registration != Registration::Closed;
+        open && self.ctx.access.allows(&self.user)
     }
 }

@@ -2,16 +2,25 @@
 
 use std::time::Duration;
 
-use viaduct_bridge::{Command, Failure, Name, Relations, RoomId, ServerEvent, ServerId};
+use viaduct_bridge::{
+    Address, Command, Failure, Name, PersonId, Relations, RoomId, ServerEvent, ServerId, Timestamp,
+};
 
 use super::Login;
+use super::outcomes::Pending;
 use crate::effect::{Effect, Effects, Timer};
 use crate::ns;
 use crate::portal::Place;
+use crate::portal::presence::status;
+use crate::records::Write;
+use crate::stanza::{Condition, Problem};
 use crate::xml::Xml;
 
 /// How long a connection outlives its last room while a direct chat may go on.
 const LINGER: Duration = Duration::from_secs(600);
+
+/// For how many servers it is remembered what the user was told: users name servers as they like.
+const MOST_WARNED: usize = 500;
 
 /// How the user stands with one server.
 #[derive(Debug, Default)]
@@ -20,10 +29,14 @@ pub(crate) struct Server {
     pub link: Link,
     /// Whether the user was told that the connection was lost.
     told_lost: bool,
+    /// Whether the user was told that the nickname is somebody's.
+    told_owned: bool,
     /// Whether somebody was spoken with directly over this connection.
     pub spoke: bool,
     /// What messages can be referred to with on it, where it has told.
     pub relations: Option<Relations>,
+    /// What the user is to be told about this connection, as soon as that can be.
+    warning: Option<Name>,
 }
 
 /// The state of a connection.
@@ -38,6 +51,8 @@ pub(crate) enum Link {
     Online {
         /// The user's nickname.
         nick: Name,
+        /// Since when.
+        since: Timestamp,
     },
     /// It was lost; the bridge is bringing it back.
     Offline {
@@ -60,7 +75,13 @@ impl Login {
         self.ctx.bridge.home_server(self.account.as_ref()).as_ref() == Some(server)
     }
 
-    pub(super) fn server_event(&mut self, id: &ServerId, event: ServerEvent, out: &mut Effects) {
+    pub(super) fn server_event(
+        &mut self,
+        now: Timestamp,
+        id: &ServerId,
+        event: ServerEvent,
+        out: &mut Effects,
+    ) {
         match event {
             ServerEvent::Connecting => {
                 let server = self.server(id);
@@ -69,16 +90,15 @@ impl Login {
                 }
             }
             ServerEvent::Online { nick, me: _, warning } => {
+                self.respell(id, out);
                 let server = self.server(id);
-                server.link = Link::Online { nick };
+                server.link = Link::Online { nick, since: now };
                 // It tells anew, if there is anything to tell.
                 server.relations = None;
                 if std::mem::take(&mut server.told_lost) {
                     self.tell_rooms(id, &format!("Connected to {id} again."), out);
                 }
-                if let Some(warning) = warning {
-                    self.server_says(id, &warning, out);
-                }
+                self.warn(id, warning, out);
                 if let Some(text) = self.away.clone() {
                     self.submit(Command::SetAway { text: Some(text) }, out);
                 }
@@ -86,6 +106,7 @@ impl Login {
                     self.entry.begin_anew();
                     self.announce_login(out);
                 }
+                self.watch_all(id, out);
             }
             ServerEvent::Offline { reason, retry_in } => {
                 let server = self.server(id);
@@ -109,7 +130,8 @@ impl Login {
             }
             ServerEvent::Relations(relations) => self.server(id).relations = Some(relations),
             ServerEvent::Notice { text } => self.server_says(id, &text, out),
-            ServerEvent::Invited { room, by } => self.invited(&room, &by, out),
+            ServerEvent::NickOwned { nick, services } => self.nick_owned(id, &nick, services, out),
+            ServerEvent::Invited { room, by, person } => self.invited(&room, &by, &person, out),
         }
     }
 
@@ -118,8 +140,14 @@ impl Login {
             .rooms
             .values_mut()
             .filter(|room| room.room.server == *id && room.place != Place::Outside);
+        let mut stays = false;
         for room in rooms {
             room.refuse(&self.ctx, &failure, out);
+            stays |= !room.joined.is_empty();
+        }
+        if stays && !std::mem::replace(&mut self.server(id).told_lost, true) {
+            let text = format!("There is no connection to {id} at the moment: {failure} Trying again.");
+            self.tell_rooms(id, &text, out);
         }
         if self.is_home(id) && self.wants_home() {
             if !self.online.is_empty() {
@@ -136,7 +164,7 @@ impl Login {
             return;
         }
         for room in self.rooms.values().filter(|room| room.room.server == *server) {
-            for joined in &room.joined {
+            for joined in room.joined.iter().filter(|_| room.chosen.connection_messages) {
                 let mut xml = Xml::stanza("message", &room.jid, &joined.jid);
                 xml.attr("type", "groupchat")
                     .attr("id", &self.ctx.token())
@@ -147,9 +175,48 @@ impl Login {
         }
     }
 
+    /// There is something to be said about a connection, or nothing any more. What was said once is not said again, also
+    /// after a restart, unless it was different in between.
+    fn warn(&mut self, id: &ServerId, warning: Option<Name>, out: &mut Effects) {
+        if warning.is_none() && self.warned.remove(id).is_some() {
+            out.write(Write::Warned {
+                login: self.id,
+                server: id.clone(),
+                words: None,
+            });
+        }
+        let news = warning.filter(|words| self.warned.get(id) != Some(words));
+        self.server(id).warning = news;
+        self.say_warnings(out);
+    }
+
+    /// Says what is to be said about connections, if the user can hear it.
+    pub(super) fn say_warnings(&mut self, out: &mut Effects) {
+        if !self.attached {
+            return;
+        }
+        let warnings: Vec<(ServerId, Name)> = self
+            .servers
+            .iter_mut()
+            .filter_map(|(id, server)| Some((id.clone(), server.warning.take()?)))
+            .collect();
+        for (id, words) in warnings {
+            self.server_says(&id, &words, out);
+            if self.warned.len() < MOST_WARNED || self.warned.contains_key(&id) {
+                self.ensure_recorded(out);
+                out.write(Write::Warned {
+                    login: self.id,
+                    server: id.clone(),
+                    words: Some(words.clone()),
+                });
+                self.warned.insert(id, words);
+            }
+        }
+    }
+
     /// Says something to the user from a server.
     fn server_says(&self, server: &ServerId, text: &str, out: &mut Effects) {
-        let from = self.ctx.jid(&viaduct_bridge::Address::Server(server.clone()));
+        let from = self.ctx.jid(&Address::Server(server.clone()));
         let mut xml = Xml::stanza("message", &from, &self.bare);
         out.send(
             xml.attr("type", "chat")
@@ -159,29 +226,28 @@ impl Login {
         );
     }
 
-    /// Somebody invites the user (XEP-0045 §7.8.2).
-    fn invited(&self, room: &RoomId, by: &Name, out: &mut Effects) {
-        let address = viaduct_bridge::Address::Room(room.clone());
-        let mut xml = Xml::stanza("message", &self.ctx.jid(&address), &self.bare);
-        xml.attr("id", &self.ctx.token());
-        xml.leaf("body", &format!("{by} invites you to {}.", room.room));
-        xml.start_ns("x", ns::MUC_USER).start("invite");
-        let inviter = self.rooms.get(room).map(|room| room.occupant_jid(by));
-        let puppet = || {
-            self.ctx
-                .bridge
-                .parse_typed(&format!("{by}%{}", room.server))
-                .ok()
-                .map(|a| self.ctx.jid(&a))
-        };
-        if let Some(from) = inviter.or_else(|| puppet().map(|jid| jid.to_string())) {
-            xml.attr("from", &from);
+    /// The nickname belongs to an account. The network's own words are for people with an IRC client, so this says once
+    /// what they mean here.
+    fn nick_owned(&mut self, id: &ServerId, nick: &Name, services: Name, out: &mut Effects) {
+        if std::mem::replace(&mut self.server(id).told_owned, true) {
+            return;
         }
-        xml.end().end();
-        xml.start_ns("x", ns::CONFERENCE)
-            .attr("jid", &self.ctx.jid(&address))
-            .end();
-        out.send(xml.finish());
+        let person = PersonId {
+            server: id.clone(),
+            person: services,
+        };
+        let services = self.ctx.jid(&Address::Person(person));
+        let gateway = &self.ctx.domain;
+        let registration = if self.account.is_some() {
+            format!("check the account and password of your registration with {gateway}")
+        } else {
+            format!("register with {gateway}, and you are logged in by yourself from then on")
+        };
+        let text = format!(
+            "The nickname {nick} belongs to an account on {id}. If the account is yours, {registration}; or write \
+             'IDENTIFY' and the password to {services}. If it is not, choose another nickname."
+        );
+        self.server_says(id, &text, out);
     }
 
     /// Leaves a server that nothing needs any more.
@@ -222,5 +288,104 @@ impl Login {
             self.session = false;
             out.push(Effect::CloseSession { reason: None });
         }
+        self.show_contacts(out);
+    }
+
+    /// Leaves a server with all its rooms, for good. Whether there was anything to leave.
+    pub(crate) fn leave_server(&mut self, id: &ServerId, out: &mut Effects) -> bool {
+        let rooms = self.rooms.values().filter(|room| room.room.server == *id);
+        let rooms: Vec<RoomId> = rooms
+            .filter(|room| !room.is_unused() || room.place != Place::Outside)
+            .map(|room| room.room.clone())
+            .collect();
+        for room in &rooms {
+            if let Some(room) = self.rooms.get_mut(room) {
+                room.expel(
+                    &self.ctx,
+                    &[status::KICKED],
+                    Some("You have left the server."),
+                    out,
+                );
+                room.waiting.clear();
+                room.let_go(out);
+                // The server is left as a whole.
+                let _ = room.depart(None);
+            }
+        }
+        if self.servers.remove(id).is_none() && rooms.is_empty() {
+            return false;
+        }
+        let (server, reason) = (id.clone(), None);
+        self.submit(Command::Disconnect { server, reason }, out);
+        if self.servers.is_empty() {
+            self.session = false;
+            out.push(Effect::CloseSession { reason: None });
+        }
+        true
+    }
+
+    /// Closes the connection to a server and makes a new one. The clients stay in their rooms.
+    pub(crate) fn reconnect(&mut self, id: &ServerId, out: &mut Effects) {
+        let nick = match self.servers.get(id).map(|server| &server.link) {
+            Some(Link::Online { nick, .. }) => nick.clone(),
+            _ => self.default_nick(),
+        };
+        let (server, reason) = (id.clone(), None);
+        if self.servers.contains_key(id) {
+            let server = server.clone();
+            self.submit(Command::Disconnect { server, reason }, out);
+        }
+        let mut again = Vec::new();
+        for room in self.rooms.values_mut().filter(|room| room.room.server == *id) {
+            if room.place == Place::Outside && room.is_unused() {
+                continue;
+            }
+            room.fall_out_of_step();
+            room.place = Place::Entering;
+            let since = room.newest();
+            let (room, nick, key) = (room.room.clone(), room.wish.clone(), room.key.clone());
+            again.push(Command::Join {
+                room,
+                nick,
+                key,
+                since,
+            });
+        }
+        self.server(id).link = Link::Connecting;
+        self.submit(Command::Connect { server, nick }, out);
+        for command in again {
+            self.submit(command, out);
+        }
+    }
+
+    /// Says something to a server in the network's own language.
+    ///
+    /// # Errors
+    /// When the user may not, or is not connected there.
+    pub(crate) fn speak_raw(
+        &mut self,
+        id: &ServerId,
+        line: Name,
+        pending: Pending,
+        out: &mut Effects,
+    ) -> Result<(), Problem> {
+        if !self.may_speak_raw() {
+            let text = "The operator has not permitted you to send raw lines.";
+            return Err(Problem::because(Condition::Forbidden, text));
+        }
+        let online = |server: &Server| matches!(server.link, Link::Online { .. });
+        if !self.servers.get(id).is_some_and(online) {
+            let text = format!("You are not connected to {id}.");
+            return Err(Problem::because(Condition::ServiceUnavailable, text));
+        }
+        if self.pending.len() >= self.ctx.max_pending {
+            let text = "Too many of your requests wait for the network.";
+            return Err(Problem::because(Condition::ResourceConstraint, text));
+        }
+        let txn = self.ctx.ids.txn();
+        self.pending.insert(txn, pending);
+        let server = id.clone();
+        self.submit(Command::Raw { txn, server, line }, out);
+        Ok(())
     }
 }

@@ -3,11 +3,10 @@
 use viaduct_bridge::{PersonId, ServerId, Timestamp};
 
 use super::Login;
+use crate::command::Target;
 use crate::effect::Effects;
 use crate::ns;
-use crate::records::PageRequest;
-use crate::rsm;
-use crate::service::{CAPS_NODE, DiscoInfo, gateway_info, person_info};
+use crate::service::{CAPS_NODE, DiscoInfo, gateway_info, server_info};
 use crate::stanza::{Condition, Incoming, Problem};
 use crate::time;
 use crate::xml::Stanza;
@@ -22,11 +21,14 @@ impl Login {
         };
         let namespace = payload.ns();
         match (stanza.ty(), payload.name(), namespace.as_str()) {
-            (_, "query", ns::REGISTER) => self.register_iq(now, stanza, out),
-            ("set", "command", ns::COMMANDS) => self.command_iq(now, stanza, out),
+            (_, "query", ns::REGISTER) => self.register_iq(stanza, out),
+            ("set", "command", ns::COMMANDS) => self.command_iq(now, &Target::Gateway, stanza, out),
             ("get", "query", ns::DISCO_INFO) => {
                 let answer = self.gateway_disco_info(stanza);
                 self.answer(stanza, answer, out);
+            }
+            ("get", "query", ns::DISCO_ITEMS) if payload.attr("node").is_none() => {
+                self.gateway_rooms(stanza, out);
             }
             ("get", "query", ns::DISCO_ITEMS) => {
                 let answer = self.gateway_disco_items(stanza);
@@ -80,67 +82,31 @@ impl Login {
     fn gateway_disco_info(&self, stanza: &Incoming) -> Result<Stanza, Problem> {
         let node = stanza.payload().and_then(|query| query.attr("node"));
         let info = match node {
-            None => gateway_info(&self.ctx, self.ctx.access.allows(&self.user)),
+            None => gateway_info(&self.ctx, self.may_register()),
             Some(node)
                 if node
                     .strip_prefix(CAPS_NODE)
                     .is_some_and(|rest| rest.starts_with('#')) =>
             {
-                let info = gateway_info(&self.ctx, true);
+                let info = gateway_info(&self.ctx, self.may_register());
                 if node[CAPS_NODE.len() + 1..] != info.ver() {
                     return Err(Problem::new(Condition::ItemNotFound));
                 }
                 info
             }
-            Some(node) => self.command_info(node)?,
+            Some(node) => self.command_info(&Target::Gateway, node)?,
         };
         let mut xml = stanza.result();
         info.write(&mut xml, node);
         Ok(xml.finish())
     }
 
+    /// disco#items on a node of the gateway: the commands. Without a node see `listing`.
     fn gateway_disco_items(&self, stanza: &Incoming) -> Result<Stanza, Problem> {
-        let query = stanza.payload();
-        let node = query.and_then(|query| query.attr("node"));
-        let mut xml = stanza.result();
-        xml.start_ns("query", ns::DISCO_ITEMS).attr_opt("node", node);
-        match node {
-            None => {
-                let request = query
-                    .and_then(|query| query.get_child("set", ns::RSM))
-                    .map(rsm::parse)
-                    .transpose()?;
-                let mut rooms: Vec<(&str, &str)> = self
-                    .rooms
-                    .values()
-                    .filter(|room| !room.joined.is_empty() && !room.flags.hidden)
-                    .map(|room| (room.jid.as_str(), room.room.room.as_str()))
-                    .collect();
-                rooms.sort_unstable();
-                let unasked = PageRequest {
-                    max: 100,
-                    place: crate::records::PagePlace::First,
-                };
-                let paged = request.is_some() || rooms.len() > 100;
-                let page = rsm::cut(&rooms, |room| room.0, &request.unwrap_or(unasked))?;
-                for (jid, name) in page.items {
-                    xml.start("item").attr("jid", jid).attr("name", name).end();
-                }
-                if paged {
-                    rsm::write(&mut xml, &page.ends, page.first_index, page.count);
-                }
-            }
-            Some(ns::COMMANDS) => {
-                for command in self.commands() {
-                    xml.start("item")
-                        .attr("jid", &self.ctx.domain)
-                        .attr("node", command.node);
-                    xml.attr("name", command.title).end();
-                }
-            }
-            Some(_) => return Err(Problem::new(Condition::ItemNotFound)),
+        match stanza.payload().and_then(|query| query.attr("node")) {
+            Some(ns::COMMANDS) => Ok(self.command_items(&Target::Gateway, stanza)),
+            _ => Err(Problem::new(Condition::ItemNotFound)),
         }
-        Ok(xml.finish())
     }
 
     /// `jabber:iq:gateway` (XEP-0100 §6).
@@ -174,9 +140,8 @@ impl Login {
         stanza: &Incoming,
         out: &mut Effects,
     ) {
-        let able = self.relations(&person.server);
         let name = stanza.to.node().map_or("", |node| node.as_str()).to_owned();
-        self.disco_or(now, stanza, || person_info(&name, able), out);
+        self.ask_about(now, person, &name, stanza, out);
     }
 
     pub(super) fn server_iq(
@@ -186,12 +151,51 @@ impl Login {
         stanza: &Incoming,
         out: &mut Effects,
     ) {
-        let info = || DiscoInfo {
-            identities: vec![("server", "im".into(), server.to_string())],
-            features: vec![ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::VERSION, ns::TIME],
-            form: None,
+        if self.command_requests(now, &Target::Server(server.clone()), stanza, out) {
+            return;
+        }
+        let payload = stanza.payload().filter(|_| stanza.is_request());
+        let asked = payload.map(|query| (query.name().to_owned(), query.ns(), query.attr("node").is_some()));
+        match asked
+            .as_ref()
+            .map(|(name, namespace, node)| (stanza.ty(), name.as_str(), namespace.as_str(), *node))
+        {
+            Some(("get", "query", ns::DISCO_ITEMS, false)) => self.server_rooms(server, stanza, out),
+            Some(("get", "query", ns::SEARCH, _)) => self.search_form(server, stanza, out),
+            Some(("set", "query", ns::SEARCH, _)) => self.search(server, stanza, out),
+            _ => self.disco_or(now, stanza, || server_info(server), out),
+        }
+    }
+
+    /// Answers what is about commands on a server or in a room: running them, and finding them by disco. Whether it was
+    /// such a request.
+    pub(super) fn command_requests(
+        &mut self,
+        now: Timestamp,
+        target: &Target,
+        stanza: &Incoming,
+        out: &mut Effects,
+    ) -> bool {
+        let Some(payload) = stanza.payload().filter(|_| stanza.is_request()) else {
+            return false;
         };
-        self.disco_or(now, stanza, info, out);
+        let (namespace, node) = (payload.ns(), payload.attr("node"));
+        match (stanza.ty(), payload.name(), namespace.as_str(), node) {
+            ("set", "command", ns::COMMANDS, _) => self.command_iq(now, target, stanza, out),
+            ("get", "query", ns::DISCO_ITEMS, Some(ns::COMMANDS)) => {
+                out.send(self.command_items(target, stanza));
+            }
+            ("get", "query", ns::DISCO_INFO, Some(node)) if self.has_command(target, node) => {
+                let answer = self.command_info(target, node).map(|info| {
+                    let mut xml = stanza.result();
+                    info.write(&mut xml, Some(node));
+                    xml.finish()
+                });
+                self.answer(stanza, answer, out);
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// Answers disco with this and with no items, all else as every address does.

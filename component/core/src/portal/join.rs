@@ -1,13 +1,15 @@
 //! Somebody wants in (XEP-0045 §7.2), and what they get: occupants, themselves, history, subject.
 
-use viaduct_bridge::{Failure, Name, Timestamp};
+use std::time::Duration;
+
+use viaduct_bridge::{Failure, Name, Refusal, Timestamp};
 
 use minidom::Element;
 
 use super::presence::status;
 use super::{Joined, Place, Room, Waiting};
 use crate::context::Context;
-use crate::effect::{Effect, Effects, HistoryRequest, Mark};
+use crate::effect::{Effect, Effects, HistoryRequest, Mark, Timer};
 use crate::ns;
 use crate::records::{JoinedRecord, Write};
 use crate::stanza::Problem;
@@ -15,6 +17,19 @@ use crate::time;
 
 /// The most messages of history that a join gets. The archive has the others.
 pub(crate) const MOST_HISTORY: u32 = 1_000;
+
+/// How long to wait before a room in which the user is to be is entered again; it doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(4);
+const LONGEST_PAUSE: Duration = Duration::from_secs(240);
+
+/// Whether it may be otherwise later, without anybody doing anything.
+fn may_pass(failure: &Failure) -> bool {
+    match failure {
+        Failure::Transient { .. } | Failure::Uncertain { .. } => true,
+        Failure::Permanent { refusal, .. } => *refusal == Refusal::Unreachable,
+        _ => false,
+    }
+}
 
 /// The history that a client asked for (XEP-0045 §7.2.14).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -61,6 +76,7 @@ impl Room {
         self.joined.retain(|joined| joined.resource != waiting.resource);
         if !self.recorded || first {
             self.recorded = true;
+            self.kept |= self.chosen.persistent;
             out.write(self.record());
         }
         if first {
@@ -94,7 +110,7 @@ impl Room {
         if let Some(me) = self.myself() {
             out.send(self.available(ctx, &self.me, me, &waiting.jid, &codes));
         }
-        self.send_history(ctx, now, &waiting, out);
+        self.send_history(now, &waiting, out);
         let mark = Mark::Entered {
             portal: self.id,
             resource: waiting.resource,
@@ -126,13 +142,17 @@ impl Room {
         }
     }
 
-    fn send_history(&self, ctx: &Context, now: Timestamp, waiting: &Waiting, out: &mut Effects) {
+    fn send_history(&self, now: Timestamp, waiting: &Waiting, out: &mut Effects) {
         let wish = waiting.history;
         // Who says where the history is to begin wants all of it from there.
         let begins = wish.since.is_some() || wish.seconds.is_some();
-        let unasked = if begins { MOST_HISTORY } else { ctx.history_default };
+        let unasked = if begins {
+            MOST_HISTORY
+        } else {
+            self.chosen.history_at_join
+        };
         let most = wish.max_stanzas.unwrap_or(unasked).min(MOST_HISTORY);
-        if most == 0 || wish.max_chars == Some(0) || self.last.0 == 0 {
+        if most == 0 || wish.max_chars == Some(0) || self.archived_upto().0 == 0 {
             return;
         }
         let recent = wish
@@ -149,9 +169,12 @@ impl Room {
         })));
     }
 
-    /// The network does not let the user in: everybody who waits is told, and who believes to be in as well.
+    /// The network does not let the user in: everybody who waits is told. Who believes to be in stays in as long as it
+    /// may pass (a gateway that starts before the network's server must not throw its users out), and is taken out
+    /// where it will not.
     pub fn refuse(&mut self, ctx: &Context, failure: &Failure, out: &mut Effects) {
         let problem = Problem::from(failure);
+        self.fall_out_of_step();
         self.place = Place::Outside;
         for waiting in std::mem::take(&mut self.waiting) {
             out.send(Self::presence_error(
@@ -161,6 +184,18 @@ impl Room {
                 &problem,
             ));
         }
+        if may_pass(failure) {
+            if self.is_wanted() {
+                let doubled = FIRST_PAUSE * 2_u32.saturating_pow(self.refusals.into());
+                self.refusals = self.refusals.saturating_add(1).min(16);
+                out.push(Effect::SetTimer {
+                    timer: Timer::Kept(self.id),
+                    after: doubled.min(LONGEST_PAUSE),
+                });
+            }
+            return;
+        }
+        self.let_go(out);
         let reason: Name = failure.to_string().into();
         self.expel(ctx, &[status::TECHNICAL], Some(&reason), out);
     }

@@ -9,8 +9,15 @@ use crate::effect::Effects;
 use crate::records::Write;
 
 impl Room {
-    /// A resource goes by its own will. Returns whether it was the last.
-    pub fn leave(&mut self, ctx: &Context, resource: &str, words: Option<Name>, out: &mut Effects) -> bool {
+    /// A resource goes by its own will. `removed` if not it but a command asked for that: clients close a room that they
+    /// did not leave themselves only if they are told that they were removed. Returns whether it was the last.
+    pub fn leave(
+        &mut self,
+        ctx: &Context,
+        resource: &str,
+        (words, removed): (Option<Name>, bool),
+        out: &mut Effects,
+    ) -> bool {
         self.waiting
             .retain(|waiting| waiting.resource.as_str() != resource);
         if let Some(at) = self
@@ -23,13 +30,15 @@ impl Room {
                 portal: self.id,
                 resource: joined.resource.clone(),
             });
+            let codes: &[&str] = if removed { &[status::KICKED] } else { &[] };
             let parting = Parting {
+                codes: codes.to_vec(),
                 reason: words,
                 ..Parting::default()
             };
             match self.myself() {
                 Some(me) => out.send(self.unavailable(ctx, (&self.me, me), &joined.jid, true, &parting)),
-                None => out.send(Self::not_there(&self.jid, &joined.nick, &joined.jid, &[], None)),
+                None => out.send(Self::not_there(&self.jid, &joined.nick, &joined.jid, codes, None)),
             }
         }
         self.is_unused()
@@ -93,6 +102,7 @@ impl Room {
             return;
         }
         self.place = Place::Outside;
+        self.let_go(out);
         let me = self.myself().cloned();
         let parting = Parting {
             codes: code.into_iter().collect(),
@@ -117,6 +127,25 @@ impl Room {
             }
         }
         self.occupants = super::occupants::Occupants::default();
+    }
+
+    /// The room has ended for the user (XEP-0045 §10.9): everybody is out, and told where to go instead.
+    pub fn destroyed(&mut self, instead: Option<&str>, reason: Option<&str>, out: &mut Effects) {
+        for joined in std::mem::take(&mut self.joined) {
+            out.write(Write::Left {
+                portal: self.id,
+                resource: joined.resource.clone(),
+            });
+            out.send(Self::destruction(
+                &self.jid,
+                &joined.nick,
+                &joined.jid,
+                instead,
+                reason,
+            ));
+        }
+        self.shown = None;
+        self.unconfirmed.clear();
     }
 
     /// Takes out everybody who believes to be in.

@@ -24,7 +24,9 @@ impl Room {
         }
         let before = self.shown.clone().unwrap_or_default();
         self.place = Place::Inside;
+        self.told_upto = self.last_at;
         self.unseen = false;
+        self.refusals = 0;
         self.me = me;
         self.occupants = Occupants::of(members, &before);
         self.flags = flags;
@@ -118,7 +120,9 @@ impl Room {
         let Some(occupant) = self.occupants.get_mut(person) else {
             return;
         };
-        if occupant.away == away {
+        // Who is away without a word why may be away with the word that is known.
+        let known = occupant.away.is_some() && away.as_deref() == Some("");
+        if known || occupant.away == away {
             return;
         }
         occupant.away = away;

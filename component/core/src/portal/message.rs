@@ -70,7 +70,9 @@ impl Room {
             client_id,
         };
         out.write(Write::Message(Box::new(record.clone())));
-        for (part, remote) in (1..).zip(ids) {
+        // Where no archive is wanted, nothing of the message stays that could be referred to.
+        let parts = (1..).zip(ids).filter(|_| self.chosen.history);
+        for (part, remote) in parts {
             out.write(Write::Alias(Box::new(AliasRecord {
                 portal: self.id,
                 remote,
@@ -79,6 +81,9 @@ impl Room {
                 at: record.at,
                 mine: false,
             })));
+        }
+        if self.joined.is_empty() {
+            self.forget_seen(out);
         }
         if self.shown.is_some() {
             return record;
@@ -90,6 +95,12 @@ impl Room {
         record
     }
 
+    /// Whether what was said then must be taken as told: where no archive is kept, its time is all that there is to
+    /// know it by. What was said before the room was known is none of what was missed then.
+    fn was_told(&self, at: Timestamp) -> bool {
+        !self.chosen.history && (self.told_upto.0 == 0 || at <= self.told_upto)
+    }
+
     /// Somebody on the network said something.
     pub fn said(
         &mut self,
@@ -98,7 +109,7 @@ impl Room {
         found: Option<&Found>,
         out: &mut Effects,
     ) {
-        if !self.recorded || message.missed && found.is_some() {
+        if !self.recorded || message.missed && (found.is_some() || self.was_told(message.at)) {
             return;
         }
         // The message that was looked up for a missed one would have been itself.

@@ -1,10 +1,12 @@
 //! A room as one user sees it (XEP-0045), split by concern.
 //!
 //! [`Room`] is the state; what can happen to it is in the modules: somebody wants in ([`join`]), the network tells
-//! who is there ([`members`]), something is said ([`message`]) and refers to what was said ([`relations`]), the subject ([`subject`]), nicknames ([`nick`]),
-//! moderation ([`moderation`]), leaving ([`leave`]), and coming back after a link was lost ([`resync`]). What a room
+//! who is there ([`members`]), something is said ([`message`]) and refers to what was said ([`relations`]), the subject
+//! ([`subject`]), nicknames ([`nick`]), moderation ([`moderation`]), settings ([`config`]), leaving ([`leave`]), and
+//! coming back after a link was lost ([`resync`]). What a room
 //! sends is written in [`presence`].
 
+pub mod config;
 pub mod join;
 pub mod leave;
 pub mod members;
@@ -21,10 +23,11 @@ pub mod typing;
 
 use std::collections::VecDeque;
 
-use viaduct_bridge::{Address, Name, Recipient, RoomFlags, RoomId, Secret, Timestamp, Topic, Typing};
+use viaduct_bridge::{Name, Recipient, RoomFlags, RoomId, Secret, Timestamp, Topic, Typing};
 
 use crate::context::Context;
 use crate::effect::Effects;
+use crate::options::Chosen;
 use crate::records::{LoadedPortal, LoginId, PortalId, PortalRecord, Position, Write};
 use occupants::{Occupant, Occupants};
 
@@ -126,14 +129,20 @@ pub struct Room {
     pub unseen: bool,
     /// Who is believed to be typing, or to have paused, and until when.
     pub typists: Vec<(Name, Typing, Timestamp)>,
+    /// When the newest message was said that was told before the network was last entered.
+    pub told_upto: Timestamp,
+    /// What the user has chosen for it.
+    pub chosen: Chosen,
+    /// Whether the user stays in it without any client.
+    pub kept: bool,
+    /// How often in a row it could not be entered for now.
+    pub refusals: u8,
 }
 
 impl Room {
-    /// A room that nobody has entered yet.
+    /// A room that nobody has entered yet, under the localpart by which somebody asks for it: that one it keeps.
     #[must_use]
-    pub fn new(ctx: &Context, login: LoginId, room: RoomId, wish: Name) -> Self {
-        let address = Address::Room(room.clone());
-        let local: Name = ctx.bridge.localpart(&address).unwrap_or_default().into();
+    pub fn new(ctx: &Context, login: LoginId, room: RoomId, local: Name, wish: Name) -> Self {
         Self {
             id: ctx.ids.portal(),
             login,
@@ -160,6 +169,10 @@ impl Room {
             recorded: false,
             unseen: false,
             typists: Vec::new(),
+            told_upto: Timestamp(0),
+            chosen: Chosen::by_default(ctx.history_default),
+            kept: false,
+            refusals: 0,
         }
     }
 
@@ -179,18 +192,20 @@ impl Room {
             live: false,
             entering: None,
         });
+        let joined: Vec<Joined> = joined.collect();
         Self {
             id: record.id,
             jid: format!("{}@{}", record.local, ctx.domain).into(),
             local: record.local,
             key: record.key,
-            shown: Some(shown),
+            shown: (!joined.is_empty()).then_some(shown),
             topic: record.topic,
-            joined: joined.collect(),
+            joined,
             last: loaded.last,
             last_at: loaded.last_at,
             recorded: true,
-            ..Self::new(ctx, record.login, room, record.nick)
+            kept: record.kept,
+            ..Self::new(ctx, record.login, room, "".into(), record.nick)
         }
     }
 
@@ -205,13 +220,14 @@ impl Room {
             nick: self.wish.clone(),
             key: self.key.clone(),
             topic: self.topic.clone(),
+            kept: self.kept,
         }))
     }
 
     /// When the newest message was said that is in the archive.
     #[must_use]
     pub fn newest(&self) -> Option<Timestamp> {
-        (self.last.0 > 0).then_some(self.last_at)
+        (self.last_at.0 > 0).then_some(self.last_at)
     }
 
     /// The user's own occupant, while the user is inside.
@@ -241,10 +257,53 @@ impl Room {
         self.shown.is_none()
     }
 
+    /// Whether the user is to be in the room although nobody waits for it: clients believe to be in, or it is kept.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.kept || !self.joined.is_empty()
+    }
+
     /// Whether nothing holds the user in the room.
     #[must_use]
     pub fn is_unused(&self) -> bool {
-        self.joined.is_empty() && self.waiting.is_empty()
+        self.joined.is_empty() && self.waiting.is_empty() && !self.kept
+    }
+
+    /// From now on the user stays in the room, clients or not.
+    pub fn keep(&mut self, out: &mut Effects) {
+        if !std::mem::replace(&mut self.kept, true) {
+            out.write(self.record());
+        }
+    }
+
+    /// From now on the user stays only as long as a client does.
+    pub fn let_go(&mut self, out: &mut Effects) {
+        if std::mem::take(&mut self.kept) {
+            out.write(self.record());
+        }
+    }
+
+    /// Where no archive is wanted, messages go as soon as all clients have them.
+    pub fn forget_seen(&self, out: &mut Effects) {
+        if self.chosen.history || self.last.0 == 0 {
+            return;
+        }
+        let seen = self.joined.iter().map(|joined| joined.cursor).min();
+        let upto = seen.unwrap_or(self.last);
+        if upto.0 > 0 {
+            let portal = self.id;
+            out.write(Write::Prune { portal, upto });
+        }
+    }
+
+    /// The newest message that is in the archive for the user to see.
+    #[must_use]
+    pub fn archived_upto(&self) -> Position {
+        if self.chosen.history {
+            self.last
+        } else {
+            Position(0)
+        }
     }
 
     /// Somebody's occupant-id.

@@ -224,6 +224,16 @@ impl Room {
             let text = "On this network only somebody who is in the room can be given rights.";
             return Err(Problem::because(Condition::ItemNotFound, text));
         };
+        let owners = || {
+            self.occupants
+                .iter()
+                .filter(|(_, it)| it.affiliation() == Affiliation::Owner)
+        };
+        if person == self.me && mine == Affiliation::Owner && affiliation != "owner" && owners().count() == 1
+        {
+            let text = "You are the last owner of this room.";
+            return Err(Problem::because(Condition::Conflict, text));
+        }
         let revoke = held(target, all.without(wanted));
         Ok(vec![Command::SetRank {
             txn,
@@ -298,19 +308,13 @@ impl Room {
                 ));
             }
             (Some("moderator" | "participant" | "visitor"), None) => {}
-            (None, Some("owner" | "admin" | "member" | "outcast"))
-                if me.affiliation() < Affiliation::Admin =>
-            {
+            (None, Some("owner" | "admin" | "member")) if me.affiliation() < Affiliation::Admin => {
                 return Err(Problem::because(
                     Condition::Forbidden,
                     "Only administrators may see this list.",
                 ));
             }
             (None, Some("owner" | "admin" | "member")) => {}
-            (None, Some("outcast")) => {
-                let text = "The bans of this network are masks, not people.";
-                return Err(Problem::because(Condition::FeatureNotImplemented, text));
-            }
             _ => {
                 return Err(Problem::because(
                     Condition::BadRequest,
@@ -334,6 +338,18 @@ impl Room {
                 xml.attr("role", occupant.role(moderated));
             }
             xml.end();
+        }
+        let has_owner = || {
+            self.occupants
+                .iter()
+                .any(|(_, it)| it.affiliation() == Affiliation::Owner)
+        };
+        if affiliation == Some("owner") && !has_owner() {
+            // Every room has an owner; where the network names none, it is who keeps the room for XMPP.
+            xml.start("item")
+                .attr("affiliation", "owner")
+                .attr("jid", &ctx.domain)
+                .end();
         }
         Ok(xml.finish())
     }

@@ -25,9 +25,14 @@ pub mod status {
     pub const NICK_CHANGE: &str = "303";
     /// Kicked.
     pub const KICKED: &str = "307";
+    /// Removed because of a change of affiliation.
+    pub const AFFILIATION: &str = "321";
     /// Removed for a technical reason.
     pub const TECHNICAL: &str = "333";
 }
+
+/// The most owners of a room that are told of.
+const MOST_OWNERS: usize = 20;
 
 /// What an unavailable presence says besides who is gone.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +63,21 @@ impl Room {
         }))
     }
 
+    /// The JIDs of those who own the room, as far as they are in it: whom to turn to (XEP-0045 §15.5).
+    #[must_use]
+    pub fn owners(&self, ctx: &Context) -> Vec<String> {
+        let is_owner = |occupant: &Occupant| occupant.affiliation() == Affiliation::Owner;
+        let mut owners: Vec<String> = self
+            .occupants
+            .iter()
+            .filter(|(person, occupant)| is_owner(occupant) && **person != self.me)
+            .map(|(person, _)| self.puppet_jid(ctx, person).to_string())
+            .collect();
+        owners.sort_unstable();
+        owners.truncate(MOST_OWNERS);
+        owners
+    }
+
     /// The JID behind an occupant as one of the user's clients is told: its own for the user, the puppet's for
     /// everybody else. Clients find themselves among the occupants by it.
     fn real_jid(&self, ctx: &Context, person: &str, to: &str) -> Name {
@@ -82,7 +102,10 @@ impl Room {
         if *person == *self.me {
             xml.raw(&self.my_payload);
         } else {
-            write_away(&mut xml, occupant);
+            write_away(&mut xml, occupant.away.as_deref());
+            if let Some(name) = names::true_name(&occupant.nick) {
+                xml.start_ns("nick", ns::NICK).text(name).end();
+            }
         }
         xml.start_ns("x", ns::MUC_USER).start("item");
         xml.attr("affiliation", occupant.affiliation().name())
@@ -128,7 +151,7 @@ impl Room {
         let removed = parting
             .codes
             .iter()
-            .any(|code| [status::KICKED, status::BANNED].contains(code));
+            .any(|code| [status::KICKED, status::BANNED, status::AFFILIATION].contains(code));
         if let Some(reason) = parting.reason.as_deref().filter(|_| !removed) {
             xml.leaf("status", reason);
         }
@@ -262,9 +285,35 @@ impl Room {
     }
 }
 
+impl Room {
+    /// Tells a resource that the room is no more (XEP-0045 §10.9), and perhaps which one is instead of it.
+    #[must_use]
+    pub fn destruction(
+        room: &str,
+        nick: &str,
+        to: &str,
+        instead: Option<&str>,
+        reason: Option<&str>,
+    ) -> Stanza {
+        let mut xml = Xml::stanza("presence", &format!("{room}/{}", names::resource(nick)), to);
+        xml.attr("type", "unavailable");
+        xml.start_ns("x", ns::MUC_USER).start("item");
+        xml.attr("affiliation", Affiliation::None.name())
+            .attr("role", "none")
+            .end();
+        xml.start("destroy").attr_opt("jid", instead);
+        if let Some(reason) = reason {
+            xml.leaf("reason", reason);
+        }
+        xml.end();
+        write_codes(&mut xml, &[status::SELF]);
+        xml.finish()
+    }
+}
+
 /// Writes that somebody is away, and why, if they are.
-pub fn write_away(xml: &mut Xml, occupant: &Occupant) {
-    if let Some(words) = &occupant.away {
+pub fn write_away(xml: &mut Xml, away: Option<&str>) {
+    if let Some(words) = away {
         xml.leaf("show", "away");
         if !words.is_empty() {
             xml.leaf("status", words);

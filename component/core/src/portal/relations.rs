@@ -70,12 +70,14 @@ impl Room {
         if texts != found.reactions {
             let payload = relation::reactions_payload(&found.known, &texts);
             let sender = self.occupant_id(ctx, &reaction.sender, self.occupants.get(&reaction.sender));
-            out.write(Write::Reactions(Box::new(ReactionsRecord {
-                portal: self.id,
-                known: found.known.clone(),
-                sender,
-                texts,
-            })));
+            if self.chosen.history {
+                out.write(Write::Reactions(Box::new(ReactionsRecord {
+                    portal: self.id,
+                    known: found.known.clone(),
+                    sender,
+                    texts,
+                })));
+            }
             self.place(ctx, placing(reaction, payload), out);
         }
         // What is no emoji cannot be shown as a reaction (XEP-0444 §3.1), so it is said.

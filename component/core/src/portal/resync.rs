@@ -172,7 +172,9 @@ impl Room {
                 resource: joined.resource.clone(),
                 position,
             });
+            self.forget_seen(out);
         }
+        let joined = &self.joined[at];
         if !joined.live && attached && self.shown.is_none() {
             if joined.cursor < self.last {
                 self.catch_up(at, out);
@@ -189,6 +191,8 @@ impl Room {
                 break;
             };
             if gone && self.occupants.get(&person).is_none() {
+                // What is stored now comes after what was shown last, and must not take its place.
+                self.changes += 1;
                 self.store_change(&person, out);
             }
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jid::BareJid;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use viaduct_bridge::{Account, Answers, Failure, Step};
+use viaduct_bridge::{Account, Answers, Failure, Refusal, Step};
 use viaduct_core::effect::FlowId;
 
 use super::mailbox::Mailbox;
@@ -43,7 +43,8 @@ impl Flows {
     ) {
         let flows = &mut self.0;
         if flows.len() >= MOST && !flows.contains_key(&id) {
-            let failure = Failure::transient("Too many logins are on their way; end one of them first.");
+            let words = "Too many logins are on their way; end one of them first.";
+            let failure = Failure::refused(Refusal::Throttled, words);
             mailbox.step(id, Step::Failed { field: None, failure });
             return;
         }

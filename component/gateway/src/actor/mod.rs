@@ -18,6 +18,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod turn;
 
 pub use memory::{Alarm, Core, Gateway, Lane, MakeCore, Memory, Remembered, Remembering, Trouble};
 pub use router::Router;

@@ -17,7 +17,7 @@ use viaduct_store::{LoginSummary, Store};
 
 use super::stored::Stored;
 use crate::actor::{Alarm, Core, Gateway, Router};
-use crate::config::{GatewaySettings, Registration};
+use crate::config::GatewaySettings;
 use crate::link::{Limits, Link, Room, Supervisor, Upward};
 
 /// How many messages of one user may be unanswered by the network.
@@ -26,7 +26,7 @@ const MAX_PENDING: usize = 4096;
 const PAGE: u32 = 500;
 /// The pause between the starts of two logins that have something to go on with.
 const PACE: Duration = Duration::from_millis(5);
-/// The same for all others, which only look whether something is left to be said.
+/// The same for those who are only asked whether they are there.
 const SLOW_PACE: Duration = Duration::from_millis(50);
 
 impl Core for Login {
@@ -101,15 +101,15 @@ pub(super) fn start(settings: &GatewaySettings, shared: &Shared) -> Result<Runni
     let notebook = shared.store.notebook();
     let occupant_secret = occupant_secret(&*notebook, &domain)?;
     let bridge = bridge(settings, &shared.outgoing, notebook)?;
-    let registration_required = match settings.registration {
-        Some(registration) => registration == Registration::Required,
-        None => !bridge.capabilities().guests,
-    };
+    bridge
+        .start()
+        .map_err(|error| anyhow!("gateway.{}.{}: {error}", settings.name, bridge.kind()))?;
     let ctx = Arc::new(Context {
         domain: domain.clone(),
         bridge,
         access: settings.access.clone(),
-        registration_required,
+        registration: settings.registration.into(),
+        allow_unregister: settings.allow_unregister,
         ids: IdSource::new(
             shared.store.highest_id(),
             Timestamp::from_system(SystemTime::now()),
@@ -119,6 +119,7 @@ pub(super) fn start(settings: &GatewaySettings, shared: &Shared) -> Result<Runni
         version: env!("CARGO_PKG_VERSION"),
         history_default: settings.history,
         max_pending: MAX_PENDING,
+        grace: settings.grace,
     });
     let link = Arc::new(Link::new(domain.clone(), Room::default()));
     let make_ctx = Arc::clone(&ctx);
@@ -151,33 +152,66 @@ impl Running {
     }
 }
 
-/// Starts the logins that have something to go on with, and then looks after all others once.
+/// When a login is started after a restart of the gateway.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Start {
+    /// At once: it goes on where it was, or has something to say.
+    Now,
+    /// When those are at work: the user is asked whether they are there, since nobody else will tell.
+    Later,
+    /// When it is needed.
+    Never,
+}
+
+impl Start {
+    fn of(login: &LoginSummary) -> Self {
+        let stays = login.has_account && login.stay_connected;
+        if login.has_joined || stays || login.has_unsettled {
+            Self::Now
+        } else if login.has_account {
+            Self::Later
+        } else {
+            Self::Never
+        }
+    }
+}
+
+/// Starts the logins that have something to go on with.
 async fn start_logins(store: Store, gateway: Name, router: Arc<Router>) {
-    let busy = |login: &LoginSummary| login.has_joined || (login.has_account && login.stay_connected);
-    for first in [true, false] {
-        let mut after: Option<Name> = None;
-        loop {
-            let page = match store.logins(&gateway, after.as_ref(), PAGE).await {
-                Ok(page) => page,
-                Err(error) => {
-                    tracing::error!(%gateway, %error, "the logins cannot be read; it is tried again");
-                    sleep(Duration::from_secs(5)).await;
-                    continue;
+    let start = |user: &Name| {
+        if let Ok(user) = BareJid::new(user) {
+            router.start(&user);
+        }
+    };
+    let mut later: Vec<Name> = Vec::new();
+    let mut after: Option<Name> = None;
+    loop {
+        let page = match store.logins(&gateway, after.as_ref(), PAGE).await {
+            Ok(page) => page,
+            Err(error) => {
+                tracing::error!(%gateway, %error, "the logins cannot be read; it is tried again");
+                sleep(Duration::from_secs(5)).await;
+                continue;
+            }
+        };
+        let Some(last) = page.last() else { break };
+        after = Some(last.user.clone());
+        for login in page {
+            match Start::of(&login) {
+                Start::Now => {
+                    start(&login.user);
+                    sleep(PACE).await;
                 }
-            };
-            let Some(last) = page.last() else { break };
-            after = Some(last.user.clone());
-            for login in page.iter().filter(|login| busy(login) == first) {
-                if let Ok(user) = BareJid::new(&login.user) {
-                    router.start(&user);
-                }
-                sleep(if first { PACE } else { SLOW_PACE }).await;
+                Start::Later => later.push(login.user),
+                Start::Never => {}
             }
         }
-        if first {
-            tracing::info!(%gateway, logins = router.actors(), "logins that were at work are at work again");
-            router.complete();
-        }
+    }
+    tracing::info!(%gateway, logins = router.actors(), "logins that were at work are at work again");
+    router.complete();
+    for user in later {
+        start(&user);
+        sleep(SLOW_PACE).await;
     }
 }
 
@@ -203,4 +237,37 @@ fn occupant_secret(notebook: &dyn Notebook, domain: &str) -> Result<[u8; 32]> {
     let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     notebook.put(&key, &text);
     Ok(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use viaduct_core::records::LoginId;
+    use viaduct_store::LoginSummary;
+
+    use super::Start;
+
+    #[test]
+    fn only_who_has_something_to_go_on_with_is_started() {
+        let nothing = LoginSummary {
+            id: LoginId(1),
+            user: "me@example.org".into(),
+            has_account: false,
+            has_joined: false,
+            stay_connected: false,
+            has_unsettled: false,
+        };
+        let start = |change: fn(&mut LoginSummary)| {
+            let mut login = nothing.clone();
+            change(&mut login);
+            Start::of(&login)
+        };
+        assert_eq!(start(|_| {}), Start::Never);
+        // A guest has nobody to stay connected as.
+        assert_eq!(start(|login| login.stay_connected = true), Start::Never);
+        assert_eq!(start(|login| login.has_joined = true), Start::Now);
+        assert_eq!(start(|login| login.has_unsettled = true), Start::Now);
+        assert_eq!(start(|login| login.has_account = true), Start::Later);
+        let stays = start(|login| (login.has_account, login.stay_connected) = (true, true));
+        assert_eq!(stays, Start::Now);
+    }
 }

@@ -33,6 +33,8 @@ pub(super) fn begin(format: LogFormat) {
     }
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // It would be said on the standard error; where that is a file on a full disk, saying so is a panic.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     // It fails only where somebody else has begun already, as in a test.
     let _ = match format {

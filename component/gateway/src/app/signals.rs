@@ -5,6 +5,9 @@ use std::os::unix::net::UnixDatagram;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// SIGXFSZ, on all architectures of Linux that Rust is built for but MIPS (where this is SIGCONT, which does no harm).
+const FILE_TOO_LARGE: i32 = 25;
+
 /// The signals that end the process.
 pub(super) struct Signals {
     terminate: Signal,
@@ -12,7 +15,11 @@ pub(super) struct Signals {
 }
 
 impl Signals {
+    /// Listens for them. From now on a file that may not grow any more (`LimitFSIZE=`, a quota) is an error like a full disk,
+    /// which is told and recovered from, and not the end of the process.
     pub(super) fn new() -> io::Result<Self> {
+        // What is listened for once does not end the process any more.
+        drop(signal(SignalKind::from_raw(FILE_TOO_LARGE))?);
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

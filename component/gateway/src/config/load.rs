@@ -222,13 +222,16 @@ mod tests {
             "key_file",
             "allow",
             "admins",
+            "raw",
             "allow_private",
             "domain",
             "secret",
             "secret_file",
             "network",
             "registration",
+            "allow_unregister",
             "history",
+            "grace",
             "max_stanza",
         ] {
             assert!(
@@ -255,7 +258,7 @@ mod tests {
             ),
             (
                 "[access]\nqq = 1",
-                "FILE: there is no setting 'access.qq'; here it can be 'allow' or 'admins'",
+                "FILE: there is no setting 'access.qq'; here it can be 'allow', 'admins' or 'raw'",
             ),
             (
                 "[store]\nurI = 'x'",
@@ -279,7 +282,7 @@ mod tests {
             ),
             (
                 "[gateway.irc]\ndomain='a'\nnetwork='irc'\nregistration='maybe'",
-                "FILE: 'gateway.irc.registration' cannot be 'maybe'; it is 'optional' or 'required'",
+                "FILE: 'gateway.irc.registration' cannot be 'maybe'; it is 'optional', 'required' or 'closed'",
             ),
         ] {
             assert_eq!(read(text, &[]).expect_err("wrong"), expected);
@@ -308,7 +311,7 @@ mod tests {
             gateway.secret.as_ref().map(|secret| secret.0.reveal()),
             Some("0123")
         );
-        assert_eq!(gateway.registration, Some(Registration::Required));
+        assert_eq!(gateway.registration, Registration::Required);
         assert!(config.xmpp.allow_plain);
         assert_eq!(config.access.admins, ["a@b", "c@d"]);
         let error = read(GOOD, &[("VIADUCT_XMPP__SERVR", "x")]).expect_err("unknown");

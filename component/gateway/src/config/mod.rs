@@ -62,6 +62,8 @@ pub struct AccessConfig {
     pub allow: Option<Vec<String>>,
     /// The bare JIDs of administrators.
     pub admins: Vec<String>,
+    /// Who, beside administrators, may send raw lines to servers of the network: whole domains and bare JIDs.
+    pub raw: Vec<String>,
 }
 
 /// `[outgoing]`: connections made on a user's word.
@@ -84,11 +86,18 @@ pub struct GatewayConfig {
     pub secret_file: Option<PathBuf>,
     /// The kind of network: `irc`.
     pub network: String,
-    /// Whether users must register before anything else. Default: as the network usually has it.
-    pub registration: Option<Registration>,
+    /// Whether users must register before anything else, and whether they can.
+    #[serde(default)]
+    pub registration: Registration,
+    /// Whether users may unregister by themselves.
+    #[serde(default = "yes")]
+    pub allow_unregister: bool,
     /// How many messages of history a client gets that joins a room and does not say.
     #[serde(default = "default_history")]
     pub history: u32,
+    /// How many seconds a user's place in a room is kept after the last of their clients there was lost.
+    #[serde(default = "default_grace")]
+    pub grace: u32,
     /// What the IRC bridge adds.
     #[cfg(feature = "irc")]
     pub irc: Option<viaduct_irc::IrcConfig>,
@@ -98,14 +107,35 @@ fn default_history() -> u32 {
     20
 }
 
-/// Whether users must register before anything else.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+fn yes() -> bool {
+    true
+}
+
+fn default_grace() -> u32 {
+    600
+}
+
+/// Whether users must register before anything else, and whether they can.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Registration {
-    /// Who joins a room without it is a guest.
+    /// Who joins a room without it is a guest, where the network has guests.
+    #[default]
     Optional,
     /// Nothing works without it.
     Required,
+    /// The same, and nobody new is registered.
+    Closed,
+}
+
+impl From<Registration> for viaduct_core::access::Registration {
+    fn from(registration: Registration) -> Self {
+        match registration {
+            Registration::Optional => Self::Optional,
+            Registration::Required => Self::Required,
+            Registration::Closed => Self::Closed,
+        }
+    }
 }
 
 /// A secret in the configuration, hidden from `Debug`.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use jid::BareJid;
 use viaduct_bridge::Secret;
@@ -34,10 +35,14 @@ pub struct GatewaySettings {
     pub target: Target,
     /// Who may use it.
     pub access: Access,
-    /// Whether users must register before anything else; `None`: as the network usually has it.
-    pub registration: Option<Registration>,
+    /// Whether users must register before anything else, and whether they can.
+    pub registration: Registration,
+    /// Whether users may unregister by themselves.
+    pub allow_unregister: bool,
     /// How many messages of history a join gets unasked.
     pub history: u32,
+    /// How long a user's place in a room is kept after the last of their clients there was lost.
+    pub grace: Duration,
     /// The network.
     pub network: NetworkSettings,
 }
@@ -169,7 +174,9 @@ fn resolve_gateway(
             },
             access,
             registration: gateway.registration,
+            allow_unregister: gateway.allow_unregister,
             history: gateway.history,
+            grace: Duration::from_secs(gateway.grace.into()),
             network,
         }),
         _ => Err(wrong),
@@ -243,8 +250,9 @@ fn access(gateway: &BareJid, config: &Config) -> Result<Access, Vec<String>> {
             .into_iter()
             .collect(),
     };
+    let raw = read(&config.access.raw, "raw", false);
     if wrong.is_empty() {
-        Ok(Access::new(allow, admins))
+        Ok(Access::new(allow, admins).with_raw(raw))
     } else {
         Err(wrong)
     }

@@ -13,6 +13,8 @@ use sqlx::{Executor as _, PgConnection, PgPool, SqliteConnection, SqlitePool};
 pub(crate) use bulk::{Bulk, Kind, Load};
 pub(crate) use value::{Row, Value};
 
+use crate::error::{Fault, fault};
+
 /// Connections that read.
 #[derive(Clone, Debug)]
 pub(crate) enum Reader {
@@ -23,6 +25,21 @@ pub(crate) enum Reader {
 impl Reader {
     /// Runs a query; `$1`, `$2`… are the values.
     pub(crate) async fn fetch(&self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>, sqlx::Error> {
+        match self.fetch_once(sql, values).await {
+            Err(error) if is_worth_another_try(&error) => self.fetch_once(sql, values).await,
+            outcome => outcome,
+        }
+    }
+
+    /// Runs a query over many rows of input.
+    pub(crate) async fn fetch_bulk(&self, load: &Load) -> Result<Vec<Row>, sqlx::Error> {
+        match self.fetch_bulk_once(load).await {
+            Err(error) if is_worth_another_try(&error) => self.fetch_bulk_once(load).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn fetch_once(&self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>, sqlx::Error> {
         match self {
             Self::Sqlite(pool) => {
                 let query = sqlx::query_with(sql, sqlite::arguments(values)?);
@@ -35,8 +52,7 @@ impl Reader {
         }
     }
 
-    /// Runs a query over many rows of input.
-    pub(crate) async fn fetch_bulk(&self, load: &Load) -> Result<Vec<Row>, sqlx::Error> {
+    async fn fetch_bulk_once(&self, load: &Load) -> Result<Vec<Row>, sqlx::Error> {
         let mut rows = Vec::new();
         match self {
             Self::Sqlite(pool) => {
@@ -60,6 +76,12 @@ impl Reader {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// Whether reading once more may help: the connection was lost meanwhile, as in a restart of the server. The pool waits
+/// for the server by itself, so what it has given up is not tried again.
+fn is_worth_another_try(error: &sqlx::Error) -> bool {
+    fault(error) == Fault::Lost && !matches!(error, sqlx::Error::PoolTimedOut)
 }
 
 /// Which part of a transaction some statements are.

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use viaduct_bridge::{Name, Secret, Timestamp, Topic, TransactionId};
+use viaduct_bridge::{Name, Secret, ServerId, Settings, Timestamp, Topic, TransactionId};
 use viaduct_core::records::{
     JoinedRecord, LoadedLogin, LoadedPortal, LoginId, LoginRecord, OutboxRecord, PortalId, PortalRecord,
-    Position, Preferences,
+    Position, Preferences, SettingsRecord,
 };
 
 use crate::db::{Reader, Row, Value};
 use crate::error::StoreError;
 use crate::seal::{Place, SealingKey};
+use crate::stored::settings::{options_from_json, scope_from_columns, settings_from_json};
 use crate::stored::{account_from_json, content_from_json, recipient_from_columns};
 
 /// A login, as far as it matters when the gateway starts.
@@ -23,22 +24,31 @@ pub struct LoginSummary {
     pub user: Name,
     /// Whether the user is registered; a guest is not.
     pub has_account: bool,
-    /// Whether a resource of the user is in a room.
+    /// Whether a resource of the user is in a room, or the user stays in one without any.
     pub has_joined: bool,
     /// Whether the user wants to stay on the network.
     pub stay_connected: bool,
+    /// Whether the user is still to be told something: what became of a message, or what somebody has said directly.
+    pub has_unsettled: bool,
 }
 
 const LOGIN: &str = "SELECT id, account, stay_connected FROM login WHERE gateway = $1 AND jid = $2";
 
+/// With LIMIT where EXISTS would say the same: PostgreSQL answers an EXISTS for many rows by reading the tables whole, which
+/// costs each page what all users cost; this it looks up in the indexes, login by login.
 const SUMMARIES: &str = "SELECT l.id, l.jid, CAST(CASE WHEN l.account IS NULL THEN 0 ELSE 1 END AS BIGINT), \
-     CAST(CASE WHEN EXISTS (SELECT 1 FROM portal p JOIN joined j ON j.portal = p.id \
-                            WHERE p.login = l.id AND j.resource <> '') THEN 1 ELSE 0 END AS BIGINT), \
-     l.stay_connected \
+     CAST(coalesce((SELECT 1 FROM portal p JOIN joined j ON j.portal = p.id \
+                    WHERE p.login = l.id AND j.resource <> '' LIMIT 1), \
+                   (SELECT 1 FROM portal p WHERE p.login = l.id AND p.kept = 1 LIMIT 1), 0) AS BIGINT), \
+     l.stay_connected, \
+     CAST(coalesce((SELECT 1 FROM outbox o WHERE o.login = l.id LIMIT 1), \
+                   (SELECT 1 FROM portal p JOIN joined j ON j.portal = p.id AND j.resource = '' \
+                    JOIN message m ON m.portal = p.id AND m.position > j.confirmed \
+                    WHERE p.login = l.id LIMIT 1), 0) AS BIGINT) \
      FROM login l WHERE l.gateway = $1 AND l.jid > $2 ORDER BY l.jid LIMIT $3";
 
 const PORTALS: &str = "SELECT p.id, p.kind, p.server, p.name, p.localpart, p.nick, p.room_key, \
-     p.topic, p.topic_by, p.topic_at, \
+     p.topic, p.topic_by, p.topic_at, p.kept, \
      coalesce((SELECT m.position FROM message m WHERE m.portal = p.id ORDER BY m.position DESC LIMIT 1), p.pruned), \
      coalesce((SELECT m.at FROM message m WHERE m.portal = p.id ORDER BY m.position DESC LIMIT 1), p.pruned_at) \
      FROM portal p WHERE p.login = $1 ORDER BY p.id";
@@ -49,12 +59,21 @@ const JOINED: &str = "SELECT j.portal, j.resource, j.nick, j.confirmed \
 const SHOWN: &str = "SELECT s.portal, s.data \
      FROM portal p JOIN shown s ON s.portal = p.id WHERE p.login = $1 ORDER BY p.id, s.seq";
 
+const SETTINGS: &str =
+    "SELECT server, room, options, network FROM setting WHERE login = $1 ORDER BY server, room";
+
 const OUTBOX: &str = "SELECT txn, kind, server, name, resource, addressed, client_id, payload, content \
      FROM outbox WHERE login = $1 ORDER BY txn";
 
+const WARNED: &str = "SELECT server, words FROM warned WHERE login = $1 ORDER BY server";
+
+const CONTACTS: &str = "SELECT localpart FROM contact WHERE login = $1 ORDER BY localpart";
+
 /// For the test that looks at their plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[LOGIN, SUMMARIES, PORTALS, JOINED, SHOWN, OUTBOX];
+pub(super) const QUERIES: &[&str] = &[
+    LOGIN, SUMMARIES, PORTALS, SETTINGS, JOINED, SHOWN, OUTBOX, WARNED, CONTACTS,
+];
 
 pub(crate) async fn summaries(
     reader: &Reader,
@@ -73,6 +92,7 @@ pub(crate) async fn summaries(
             has_account: row.int(2)? != 0,
             has_joined: row.int(3)? != 0,
             stay_connected: row.int(4)? != 0,
+            has_unsettled: row.int(5)? != 0,
         })
     };
     rows.iter().map(summary).collect()
@@ -114,8 +134,8 @@ pub(crate) async fn load(
         portals.push(LoadedPortal {
             joined: joined.remove(&portal.id).unwrap_or_default(),
             shown: shown.remove(&portal.id).unwrap_or_default(),
-            last: Position(row.maybe_int(10)?.unwrap_or(0).max(0)),
-            last_at: Timestamp(row.maybe_int(11)?.unwrap_or(0)),
+            last: Position(row.maybe_int(11)?.unwrap_or(0).max(0)),
+            last_at: Timestamp(row.maybe_int(12)?.unwrap_or(0)),
             portal,
         });
     }
@@ -124,10 +144,23 @@ pub(crate) async fn load(
         .iter()
         .map(|row| outbox(row, login.id))
         .collect::<Result<_, _>>()?;
+    let mut set = Vec::new();
+    for row in reader.fetch(SETTINGS, &owner).await? {
+        set.push(settings(&row, key, login.id)?);
+    }
+    let mut warned = Vec::new();
+    for row in reader.fetch(WARNED, &owner).await? {
+        warned.push((ServerId(row.text(0)?), row.text(1)?));
+    }
+    let rows = reader.fetch(CONTACTS, &owner).await?;
+    let contacts = rows.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?;
     Ok(Some(LoadedLogin {
         login,
+        settings: set,
         portals,
         outbox,
+        warned,
+        contacts,
     }))
 }
 
@@ -154,6 +187,34 @@ fn login(row: &Row, key: &SealingKey, gateway: &Name, user: &Name) -> Result<Log
         preferences: Preferences {
             stay_connected: row.int(2)? != 0,
         },
+    })
+}
+
+fn settings(row: &Row, key: &SealingKey, login: LoginId) -> Result<SettingsRecord, StoreError> {
+    let unreadable = |reason: String| StoreError::Row {
+        table: "setting",
+        reason,
+    };
+    let (server, room) = (row.text(0)?, row.text(1)?);
+    let place = Place::Settings {
+        login: login.0,
+        server: &server,
+        room: &room,
+    };
+    let network = match row.maybe_bytes(3)? {
+        Some(sealed) => {
+            let json = key
+                .open(&place, &sealed)
+                .map_err(|error| unreadable(error.to_string()))?;
+            settings_from_json(&json).map_err(unreadable)?
+        }
+        None => Settings::default(),
+    };
+    Ok(SettingsRecord {
+        login,
+        options: options_from_json(&row.text(2)?).map_err(unreadable)?,
+        network,
+        scope: scope_from_columns(server, room),
     })
 }
 
@@ -189,6 +250,7 @@ fn portal(row: &Row, key: &SealingKey, login: LoginId) -> Result<PortalRecord, S
         nick: row.text(5)?,
         key: room_key,
         topic,
+        kept: row.int(10)? != 0,
     })
 }
 

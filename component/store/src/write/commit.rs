@@ -47,6 +47,8 @@ pub(crate) struct Broken {
     pub(crate) error: sqlx::Error,
     /// Whether the database had been told to commit, so that a lost connection leaves the outcome open.
     pub(crate) committing: bool,
+    /// Whether the connection is of no use any more.
+    pub(crate) unusable: bool,
 }
 
 /// How a transaction ended, where the database made no difficulty.
@@ -55,6 +57,8 @@ pub(crate) enum Committed {
     Yes(Standing),
     /// Another opening has the database now.
     Superseded,
+    /// Nothing was done, because the database does not know earlier commits any more.
+    Forgotten,
 }
 
 /// Runs a transaction. After an error it has been undone, as far as the connection still works.
@@ -72,13 +76,17 @@ pub(crate) async fn run(
             Ok(Committed::Yes(next))
         }
         Err(error) => {
-            if fault(&error) != Fault::Lost {
-                undo(conn).await;
-            }
+            let lost = fault(&error) == Fault::Lost;
+            let unusable = lost || !undo(conn).await;
             if is_superseded(&error) {
                 return Ok(Committed::Superseded);
             }
-            Err(Broken { error, committing })
+            Err(Broken {
+                // What was undone has certainly not been committed.
+                committing: committing && unusable,
+                error,
+                unusable,
+            })
         }
     }
 }
@@ -93,13 +101,16 @@ fn is_superseded(error: &sqlx::Error) -> bool {
         && error.message().contains("batch")
 }
 
-async fn undo(conn: &mut Conn) {
-    if let Err(error) = conn.rollback().await {
+/// Undoes what was begun. Whether that went well.
+async fn undo(conn: &mut Conn) -> bool {
+    let outcome = conn.rollback().await;
+    if let Err(error) = &outcome {
         tracing::warn!(
-            error = in_words(&error),
+            error = in_words(error),
             "a failed transaction could not be undone"
         );
     }
+    outcome.is_ok()
 }
 
 async fn attempt(

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use viaduct_bridge::{Name, Timestamp};
 use viaduct_core::records::{
@@ -65,7 +66,9 @@ async fn a_full_disk_is_reported_and_survived() {
         key: SealingKey::load_or_create(&config.key_file).expect("a key"),
         notes: Arc::clone(&notes),
         requests,
+        era: queue.era(),
         checkpointer: None,
+        patience: Duration::from_secs(60),
         troubled: false,
     };
     let writer = tokio::spawn(writer.work());

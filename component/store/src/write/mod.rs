@@ -8,6 +8,7 @@ mod checkpoint;
 mod commit;
 mod contents;
 mod intern;
+mod patience;
 mod plan;
 mod queue;
 mod segment;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use viaduct_bridge::{Account, Name, TransactionId};
+use viaduct_bridge::{Account, Name, ServerId, TransactionId};
 use viaduct_core::records::{
     LoginId, LoginRecord, MessageRecord, OutboxRecord, PortalId, PortalRecord, Position, Write,
 };
@@ -11,13 +11,15 @@ use super::contents::Contents;
 use super::intern::Interner;
 use super::segment::{Pending, Presence, Segment, Shown, highest_id};
 use super::statements::{
-    ALIASES, CURSORS, DIRECT_CURSORS, FORGOTTEN, FORGOTTEN_ERASED, JOINED, LEFT, LOGINS, MESSAGES, NOTES,
-    OUTBOX, PORTALS, PRUNED, PRUNED_ERASED, REACTIONS, REACTIONS_GONE, RETRACTED, RETRACTED_UNSEEN,
-    RETRACTED_VIEWS, SETTLED, SHOWN, SHOWN_CLEARED,
+    ALIASES, CONTACTS, CONTACTS_GONE, CURSORS, DIRECT_CURSORS, FORGOTTEN, FORGOTTEN_ERASED, JOINED, LEFT,
+    LOGINS, MESSAGES, NOTES, OUTBOX, PORTALS, PRUNED, PRUNED_ERASED, REACTIONS, REACTIONS_GONE, RETRACTED,
+    RETRACTED_UNSEEN, RETRACTED_VIEWS, SETTINGS, SETTLED, SHOWN, SHOWN_CLEARED, UNSET, WARNED,
+    WARNED_NO_MORE,
 };
 use crate::db::{Load, Value};
 use crate::error::CommitError;
 use crate::seal::{Place, SealingKey};
+use crate::stored::settings::{options_to_json, scope_to_columns, settings_to_json};
 use crate::stored::{account_to_json, content_to_json, recipient_to_columns};
 
 /// The longest network id of a message that is taken: an index of PostgreSQL holds no more than 2,700 bytes.
@@ -81,12 +83,15 @@ impl Plan {
         key: &SealingKey,
     ) -> Result<(), CommitError> {
         self.logins(&segment, key)?;
+        self.settings(&segment, key)?;
+        self.contacts(&segment.contacts);
         self.portals(&segment, key)?;
         self.messages(&segment, interner)?;
         self.relations(&segment);
         self.joined(&segment.joined);
         self.shown(&segment.shown);
         self.outbox(&segment.outbox);
+        self.warned(&segment.warned);
         self.goes(&segment.pruned, &segment.forgotten);
         Ok(())
     }
@@ -109,6 +114,43 @@ impl Plan {
         }
         self.loads.push(load);
         Ok(())
+    }
+
+    fn settings(&mut self, segment: &Segment<'_>, key: &SealingKey) -> Result<(), CommitError> {
+        let mut kept = Load::new(&SETTINGS);
+        let mut gone = Load::new(&UNSET);
+        for record in segment.settings.values() {
+            let login = record.login.0;
+            let (server, room) = scope_to_columns(&record.scope);
+            if record.options.is_empty() && record.network.is_empty() {
+                gone.push([login.into(), server.to_owned().into(), room.to_owned().into()]);
+                continue;
+            }
+            let place = Place::Settings { login, server, room };
+            let json = settings_to_json(&record.network);
+            let sealed = (!record.network.is_empty())
+                .then(|| key.seal(&place, &json).map_err(no_random_bytes))
+                .transpose()?;
+            kept.push([
+                login.into(),
+                server.to_owned().into(),
+                room.to_owned().into(),
+                options_to_json(&record.options).into(),
+                sealed.into(),
+            ]);
+        }
+        self.loads.extend([kept, gone]);
+        Ok(())
+    }
+
+    fn contacts(&mut self, contacts: &HashMap<(LoginId, &Name), bool>) {
+        let mut kept = Load::new(&CONTACTS);
+        let mut gone = Load::new(&CONTACTS_GONE);
+        for (&(login, local), &is_kept) in contacts {
+            let load = if is_kept { &mut kept } else { &mut gone };
+            load.push([login.0.into(), local.into()]);
+        }
+        self.loads.extend([kept, gone]);
     }
 
     fn portals(&mut self, segment: &Segment<'_>, key: &SealingKey) -> Result<(), CommitError> {
@@ -234,6 +276,18 @@ impl Plan {
         self.loads.extend([kept, settled]);
     }
 
+    fn warned(&mut self, warned: &HashMap<(LoginId, &ServerId), Option<&Name>>) {
+        let mut told = Load::new(&WARNED);
+        let mut over = Load::new(&WARNED_NO_MORE);
+        for ((login, server), words) in warned {
+            match words {
+                Some(words) => told.push([login.0.into(), (&server.0).into(), (*words).into()]),
+                None => over.push([login.0.into(), (&server.0).into()]),
+            }
+        }
+        self.loads.extend([told, over]);
+    }
+
     fn goes(&mut self, pruned: &HashMap<PortalId, Position>, forgotten: &[LoginId]) {
         self.erases |= !pruned.is_empty() || !forgotten.is_empty();
         let mut marks = Load::new(&PRUNED);
@@ -261,7 +315,7 @@ fn sealed_account(login: &LoginRecord, account: &Account, key: &SealingKey) -> R
         .map_err(no_random_bytes)
 }
 
-fn portal_row(portal: &PortalRecord, key: &SealingKey) -> Result<[Value; 11], CommitError> {
+fn portal_row(portal: &PortalRecord, key: &SealingKey) -> Result<[Value; 12], CommitError> {
     let (kind, server, name) = recipient_to_columns(&portal.with);
     let place = Place::RoomKey { portal: portal.id.0 };
     let room_key = portal
@@ -285,6 +339,7 @@ fn portal_row(portal: &PortalRecord, key: &SealingKey) -> Result<[Value; 11], Co
         topic.map(|topic| &topic.text).into(),
         topic.and_then(|topic| topic.by.as_ref()).into(),
         topic.and_then(|topic| topic.at).map(|at| at.0).into(),
+        i64::from(portal.kept).into(),
     ])
 }
 

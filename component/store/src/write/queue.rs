@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot};
@@ -14,11 +14,27 @@ use crate::error::CommitError;
 /// How many writes wait at most, those that are being committed among them.
 const CAPACITY: u32 = 16_384;
 
+/// What is known of a lane.
+#[derive(Debug)]
+pub(crate) struct LaneState {
+    failed: AtomicBool,
+    /// In which era it began, and which it is now.
+    began: u64,
+    era: Arc<AtomicU64>,
+}
+
+impl LaneState {
+    /// Whether a write of it has failed, or the database has lost some.
+    fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire) || self.era.load(Ordering::Acquire) != self.began
+    }
+}
+
 /// What one caller wants committed together.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) writes: Vec<Write>,
-    pub(crate) lane: Option<Arc<AtomicBool>>,
+    pub(crate) lane: Option<Arc<LaneState>>,
     done: oneshot::Sender<Result<(), CommitError>>,
     /// Its share of the queue.
     _room: OwnedSemaphorePermit,
@@ -27,17 +43,15 @@ pub(crate) struct Request {
 impl Request {
     /// Whether an earlier write of its lane has failed.
     pub(crate) fn lane_failed(&self) -> bool {
-        self.lane
-            .as_ref()
-            .is_some_and(|failed| failed.load(Ordering::Acquire))
+        self.lane.as_ref().is_some_and(|lane| lane.has_failed())
     }
 
     /// Tells the caller how it went.
     pub(crate) fn resolve(self, outcome: Result<(), CommitError>) {
         if outcome.is_err()
-            && let Some(failed) = &self.lane
+            && let Some(lane) = &self.lane
         {
-            failed.store(true, Ordering::Release);
+            lane.failed.store(true, Ordering::Release);
         }
         // The caller need not wait for it.
         let _ = self.done.send(outcome);
@@ -69,6 +83,7 @@ pub struct QueueFull(pub Vec<Write>);
 pub(crate) struct Queue {
     sender: mpsc::Sender<Request>,
     room: Arc<Semaphore>,
+    era: Arc<AtomicU64>,
 }
 
 impl Queue {
@@ -76,10 +91,16 @@ impl Queue {
         // Every request takes room for at least one write, so there can be no more of them.
         let (sender, receiver) = mpsc::channel(CAPACITY as usize);
         let room = Arc::new(Semaphore::new(CAPACITY as usize));
-        (Self { sender, room }, receiver)
+        let era = Arc::default();
+        (Self { sender, room, era }, receiver)
     }
 
-    pub(crate) async fn write(&self, writes: Vec<Write>, lane: Option<Arc<AtomicBool>>) -> CommitTicket {
+    /// What the writer counts up when the database has lost what it had confirmed.
+    pub(crate) fn era(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.era)
+    }
+
+    pub(crate) async fn write(&self, writes: Vec<Write>, lane: Option<Arc<LaneState>>) -> CommitTicket {
         let room = Arc::clone(&self.room).acquire_many_owned(room_for(&writes)).await;
         let room = room.expect("the semaphore is never closed");
         self.hand_in(writes, lane, room)
@@ -88,7 +109,7 @@ impl Queue {
     pub(crate) fn try_write(
         &self,
         writes: Vec<Write>,
-        lane: Option<Arc<AtomicBool>>,
+        lane: Option<Arc<LaneState>>,
     ) -> Result<CommitTicket, QueueFull> {
         match Arc::clone(&self.room).try_acquire_many_owned(room_for(&writes)) {
             Ok(room) => Ok(self.hand_in(writes, lane, room)),
@@ -99,7 +120,7 @@ impl Queue {
     fn hand_in(
         &self,
         writes: Vec<Write>,
-        lane: Option<Arc<AtomicBool>>,
+        lane: Option<Arc<LaneState>>,
         room: OwnedSemaphorePermit,
     ) -> CommitTicket {
         let (done, ticket) = oneshot::channel();
@@ -127,21 +148,26 @@ fn room_for(writes: &[Write]) -> u32 {
 #[derive(Debug)]
 pub struct Lane {
     queue: Queue,
-    failed: Arc<AtomicBool>,
+    state: Arc<LaneState>,
 }
 
 impl Lane {
     pub(crate) fn new(queue: Queue) -> Self {
+        let state = LaneState {
+            failed: AtomicBool::new(false),
+            began: queue.era.load(Ordering::Acquire),
+            era: queue.era(),
+        };
         Self {
             queue,
-            failed: Arc::new(AtomicBool::new(false)),
+            state: Arc::new(state),
         }
     }
 
     /// Hands in writes that belong together. The future ends as soon as they are queued: at once in general, and when
     /// there is room again if the writer has fallen behind. Dropped before that, it has queued nothing.
     pub async fn write(&mut self, writes: Vec<Write>) -> CommitTicket {
-        self.queue.write(writes, Some(Arc::clone(&self.failed))).await
+        self.queue.write(writes, Some(Arc::clone(&self.state))).await
     }
 
     /// Hands in writes if there is room for them.
@@ -149,12 +175,12 @@ impl Lane {
     /// # Errors
     /// Gives them back if there is none. Later writes must not be handed in before these.
     pub fn try_write(&mut self, writes: Vec<Write>) -> Result<CommitTicket, QueueFull> {
-        self.queue.try_write(writes, Some(Arc::clone(&self.failed)))
+        self.queue.try_write(writes, Some(Arc::clone(&self.state)))
     }
 
     /// Whether a write has failed, so that all later ones will.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Acquire)
+        self.state.has_failed()
     }
 }

@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use viaduct_bridge::{MessageId, Name, TransactionId};
+use viaduct_bridge::{MessageId, Name, Scope, ServerId, TransactionId};
 use viaduct_core::records::{
-    JoinedRecord, LoginId, LoginRecord, MessageRecord, OutboxRecord, PortalId, PortalRecord, Position, Write,
+    JoinedRecord, LoginId, LoginRecord, MessageRecord, OutboxRecord, PortalId, PortalRecord, Position,
+    SettingsRecord, Write,
 };
 use viaduct_core::refer::{AliasRecord, ReactionsRecord};
 
@@ -17,6 +18,9 @@ use viaduct_core::refer::{AliasRecord, ReactionsRecord};
 #[derive(Default, Debug)]
 pub(crate) struct Segment<'a> {
     pub(crate) logins: HashMap<LoginId, &'a LoginRecord>,
+    pub(crate) settings: HashMap<(LoginId, &'a Scope), &'a SettingsRecord>,
+    /// Whether somebody is a contact from now on, or no longer.
+    pub(crate) contacts: HashMap<(LoginId, &'a Name), bool>,
     pub(crate) portals: HashMap<PortalId, &'a PortalRecord>,
     pub(crate) joined: HashMap<(PortalId, &'a Name), Presence<'a>>,
     pub(crate) shown: HashMap<PortalId, Shown<'a>>,
@@ -26,6 +30,7 @@ pub(crate) struct Segment<'a> {
     pub(crate) aliases: HashMap<(PortalId, &'a MessageId), &'a AliasRecord>,
     pub(crate) reactions: HashMap<(PortalId, &'a Name, &'a Name), &'a ReactionsRecord>,
     pub(crate) outbox: HashMap<(LoginId, TransactionId), Pending<'a>>,
+    pub(crate) warned: HashMap<(LoginId, &'a ServerId), Option<&'a Name>>,
     pub(crate) pruned: HashMap<PortalId, Position>,
     pub(crate) forgotten: Vec<LoginId>,
 }
@@ -102,6 +107,15 @@ impl<'a> Segment<'a> {
                 self.logins.insert(login.id, login);
             }
             Write::ForgetLogin(login) => self.forgotten.push(*login),
+            Write::Settings(record) => {
+                self.settings.insert((record.login, &record.scope), record);
+            }
+            Write::Contact { login, local } => {
+                self.contacts.insert((*login, local), true);
+            }
+            Write::ForgetContact { login, local } => {
+                self.contacts.insert((*login, local), false);
+            }
             Write::Portal(portal) => {
                 self.portals.insert(portal.id, portal);
             }
@@ -143,6 +157,9 @@ impl<'a> Segment<'a> {
             }
             Write::Settled { login, txn } => {
                 self.outbox.insert((*login, *txn), Pending::Settled);
+            }
+            Write::Warned { login, server, words } => {
+                self.warned.insert((*login, server), words.as_ref());
             }
             Write::Prune { portal, upto } => {
                 let pruned = self.pruned.entry(*portal).or_insert(*upto);

@@ -17,6 +17,17 @@ pub(crate) const LOGINS: Bulk = Bulk {
            account = excluded.account, stay_connected = excluded.stay_connected",
 };
 
+pub(crate) const CONTACTS: Bulk = Bulk {
+    columns: &[("login", Int), ("localpart", Text)],
+    then: "INSERT INTO contact (login, localpart) SELECT login, localpart FROM r WHERE login IS NOT NULL \
+           ON CONFLICT (login, localpart) DO NOTHING",
+};
+
+pub(crate) const CONTACTS_GONE: Bulk = Bulk {
+    columns: &[("login", Int), ("localpart", Text)],
+    then: "DELETE FROM contact WHERE (login, localpart) IN (SELECT login, localpart FROM r)",
+};
+
 pub(crate) const PORTALS: Bulk = Bulk {
     columns: &[
         ("id", Int),
@@ -30,14 +41,35 @@ pub(crate) const PORTALS: Bulk = Bulk {
         ("topic", Text),
         ("topic_by", Text),
         ("topic_at", Int),
+        ("kept", Int),
     ],
-    then: "INSERT INTO portal (id, login, kind, server, name, localpart, nick, room_key, topic, topic_by, topic_at) \
-           SELECT id, login, kind, server, name, localpart, nick, room_key, topic, topic_by, topic_at \
+    then: "INSERT INTO portal (id, login, kind, server, name, localpart, nick, room_key, topic, topic_by, topic_at, \
+           kept) \
+           SELECT id, login, kind, server, name, localpart, nick, room_key, topic, topic_by, topic_at, kept \
            FROM r WHERE id IS NOT NULL \
            ON CONFLICT (id) DO UPDATE SET login = excluded.login, kind = excluded.kind, server = excluded.server, \
            name = excluded.name, localpart = excluded.localpart, nick = excluded.nick, \
            room_key = excluded.room_key, topic = excluded.topic, topic_by = excluded.topic_by, \
-           topic_at = excluded.topic_at",
+           topic_at = excluded.topic_at, kept = excluded.kept",
+};
+
+pub(crate) const SETTINGS: Bulk = Bulk {
+    columns: &[
+        ("login", Int),
+        ("server", Text),
+        ("room", Text),
+        ("options", Text),
+        ("network", Bytes),
+    ],
+    then: "INSERT INTO setting (login, server, room, options, network) \
+           SELECT login, server, room, options, network FROM r WHERE login IS NOT NULL \
+           ON CONFLICT (login, server, room) DO UPDATE SET options = excluded.options, network = excluded.network",
+};
+
+/// Where all is at its default again, nothing is on record.
+pub(crate) const UNSET: Bulk = Bulk {
+    columns: &[("login", Int), ("server", Text), ("room", Text)],
+    then: "DELETE FROM setting WHERE (login, server, room) IN (SELECT login, server, room FROM r)",
 };
 
 pub(crate) const JOINED: Bulk = Bulk {
@@ -213,6 +245,17 @@ pub(crate) const SETTLED: Bulk = Bulk {
     then: "DELETE FROM outbox WHERE (login, txn) IN (SELECT login, txn FROM r)",
 };
 
+pub(crate) const WARNED: Bulk = Bulk {
+    columns: &[("login", Int), ("server", Text), ("words", Text)],
+    then: "INSERT INTO warned (login, server, words) SELECT login, server, words FROM r WHERE login IS NOT NULL \
+           ON CONFLICT (login, server) DO UPDATE SET words = excluded.words",
+};
+
+pub(crate) const WARNED_NO_MORE: Bulk = Bulk {
+    columns: &[("login", Int), ("server", Text)],
+    then: "DELETE FROM warned WHERE (login, server) IN (SELECT login, server FROM r)",
+};
+
 /// The last message that is given up, and its time. Bounded by what is there: what comes later is not meant.
 pub(crate) const PRUNED: Bulk = Bulk {
     columns: &[("portal", Int), ("upto", Int)],
@@ -302,6 +345,8 @@ pub(crate) const LAST_SAID: &str = "SELECT max(id) FROM said";
 pub(crate) const BULK: &[&Bulk] = &[
     &LOGINS,
     &PORTALS,
+    &SETTINGS,
+    &UNSET,
     &JOINED,
     &LEFT,
     &CURSORS,
@@ -321,6 +366,8 @@ pub(crate) const BULK: &[&Bulk] = &[
     &UNSEEN_DONE,
     &OUTBOX,
     &SETTLED,
+    &WARNED,
+    &WARNED_NO_MORE,
     &PRUNED,
     &PRUNED_ERASED,
     &FORGOTTEN_ERASED,

@@ -1,15 +1,18 @@
 //! The writer: the one task that writes to the database.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
+use tokio::time::sleep;
 use viaduct_bridge::Name;
 
 use super::checkpoint::Checkpointer;
 use super::commit::{self, Broken, Committed, Standing};
 use super::intern::Interner;
+use super::patience::Patience;
 use super::plan::Plan;
 use super::queue::Request;
 use crate::connection::Home;
@@ -34,8 +37,12 @@ pub(crate) struct Writer {
     pub(crate) key: SealingKey,
     pub(crate) notes: Arc<Notes>,
     pub(crate) requests: mpsc::Receiver<Request>,
+    /// Counts how often the database has lost what it had confirmed; lanes from before that have failed.
+    pub(crate) era: Arc<AtomicU64>,
     /// Where the database does not do it by itself.
     pub(crate) checkpointer: Option<Checkpointer>,
+    /// How long a transaction is tried again while the database is away.
+    pub(crate) patience: Duration,
     /// Set after a failure: what nobody waits for is left until somebody writes again.
     pub(crate) troubled: bool,
 }
@@ -129,7 +136,7 @@ impl Writer {
         }
     }
 
-    /// Commits in one transaction, with a second try after a failure that may pass.
+    /// Commits in one transaction.
     async fn attempt(&mut self, requests: &[Request], notes: &[(Name, Name)]) -> Result<(), CommitError> {
         let writes = requests.iter().flat_map(|request| &request.writes);
         let mut plan = Plan::new(writes, &mut self.interner, &self.key)?;
@@ -137,13 +144,7 @@ impl Writer {
         if plan.is_empty() && !self.standing.erasing {
             return Ok(());
         }
-        let outcome = match self.transact_in_time(&plan, false).await {
-            Err(Broken { error, committing }) if matches!(fault(&error), Fault::Passing | Fault::Lost) => {
-                self.transact_in_time(&plan, committing).await
-            }
-            outcome => outcome,
-        };
-        let error = match outcome {
+        let error = match self.persist(&plan).await {
             Ok(Committed::Yes(standing)) => {
                 self.standing = standing;
                 if std::mem::take(&mut self.troubled) {
@@ -155,13 +156,16 @@ impl Writer {
                 return Ok(());
             }
             Ok(Committed::Superseded) => CommitError::Superseded,
-            Err(Broken { error, committing }) => match fault(&error) {
+            Ok(Committed::Forgotten) => CommitError::Forgotten,
+            Err(Broken {
+                error, committing, ..
+            }) => match fault(&error) {
                 Fault::Data => CommitError::Refused(in_words(&error).into()),
-                Fault::Lost if committing => CommitError::Uncertain(in_words(&error).into()),
+                _ if committing => CommitError::Uncertain(in_words(&error).into()),
                 _ => CommitError::Unavailable(in_words(&error).into()),
             },
         };
-        if matches!(error, CommitError::Uncertain(_)) {
+        if matches!(error, CommitError::Uncertain(_) | CommitError::Forgotten) {
             // What came into being and what was erased is not known now.
             self.interner.forget_all();
         } else {
@@ -173,12 +177,51 @@ impl Writer {
         Err(error)
     }
 
+    /// Runs the transaction, again and again while the database is away or locked: a restart of it is a pause, and what
+    /// comes meanwhile waits in the queue. What is at fault itself is not tried again, nor what waiting does not help.
+    ///
+    /// Nothing is done twice: a transaction that may have been committed is looked for on the new connection (each has a
+    /// number) before it is run again.
+    async fn persist(&mut self, plan: &Plan) -> Result<Committed, Broken> {
+        // Where waiting has not helped, those who come later are told soon.
+        let within = if self.troubled {
+            Duration::ZERO
+        } else {
+            self.patience
+        };
+        let mut patience = Patience::new(Instant::now(), within);
+        let mut uncertain = false;
+        loop {
+            let broken = match self.transact_in_time(plan, uncertain).await {
+                Err(broken) if matches!(fault(&broken.error), Fault::Passing | Fault::Lost) => broken,
+                outcome => return outcome,
+            };
+            // Who closes the store does not wait for a database that is away.
+            let pause = patience
+                .pause(Instant::now())
+                .filter(|_| !self.notes.is_closing());
+            let Some(pause) = pause else {
+                return Err(broken);
+            };
+            if patience.tries() > 2 {
+                tracing::warn!(
+                    error = in_words(&broken.error),
+                    tries = patience.tries() - 1,
+                    "the database is not available; it is tried again"
+                );
+            }
+            uncertain = broken.committing;
+            sleep(pause).await;
+        }
+    }
+
     /// Runs the transaction. A server that does not answer counts as lost.
     async fn transact_in_time(&mut self, plan: &Plan, uncertain: bool) -> Result<Committed, Broken> {
         let outcome = if self.home.is_remote() {
             let late = Broken {
                 error: sqlx::Error::PoolTimedOut,
                 committing: true,
+                unusable: true,
             };
             tokio::time::timeout(REMOTE_WITHIN, self.transact(plan, uncertain))
                 .await
@@ -186,7 +229,7 @@ impl Writer {
         } else {
             self.transact(plan, uncertain).await
         };
-        if matches!(&outcome, Err(broken) if fault(&broken.error) == Fault::Lost) {
+        if matches!(&outcome, Err(broken) if broken.unusable) {
             self.conn = None;
         }
         outcome
@@ -197,6 +240,7 @@ impl Writer {
         let broken = |error| Broken {
             error,
             committing: uncertain,
+            unusable: true,
         };
         let conn = match &mut self.conn {
             Some(conn) => conn,
@@ -209,9 +253,14 @@ impl Writer {
                 if found.epoch != self.standing.epoch {
                     return Ok(Committed::Superseded);
                 }
-                let committed = found.batch > self.standing.batch;
-                self.standing = found;
-                if uncertain && committed {
+                let before = std::mem::replace(&mut self.standing, found);
+                if found.batch < before.batch {
+                    // Ids that were given away stay given away.
+                    self.standing.highest = found.highest.max(before.highest);
+                    self.era.fetch_add(1, Ordering::AcqRel);
+                    return Ok(Committed::Forgotten);
+                }
+                if uncertain && found.batch > before.batch {
                     // What it erased is not known here.
                     self.interner.forget_all();
                     return Ok(Committed::Yes(found));

@@ -306,3 +306,44 @@ on_both! {
         store.close().await;
     }
 }
+
+on_both! {
+    /// When the clock was set back by an hour, everything that is said until it has caught up has the same time. It stays
+    /// in its order, and every question about times finds all of it or nothing.
+    async fn an_hour_with_one_time_for_all(db) {
+        let store = db.open().await;
+        commit(&store, user_with_room(1)).await;
+        let all: Vec<MessageRecord> = (1..=300)
+            .map(|position| MessageRecord {
+                at: Timestamp(position.clamp(100, 250)),
+                ..message(1, position)
+            })
+            .collect();
+        commit(&store, messages(all.clone())).await;
+        for (start, end) in [
+            (None, None),
+            (Some(100), None),
+            (Some(101), None),
+            (None, Some(100)),
+            (None, Some(99)),
+            (Some(250), Some(250)),
+            (Some(251), None),
+            (Some(100), Some(100)),
+        ] {
+            for place in [PagePlace::First, PagePlace::Last, PagePlace::After(placed_id(PortalId(1), Position(50)))] {
+                let asked = ArchiveQuery {
+                    start: start.map(Timestamp),
+                    end: end.map(Timestamp),
+                    ..query(1, 40, place)
+                };
+                assert_eq!(answer(&store, &asked).await, model(&all, &asked), "{asked:?}");
+            }
+        }
+        let since = store.history(PortalId(1), Position(300), 80, Some(Timestamp(250))).await.expect("readable");
+        let places: Vec<i64> = since.iter().map(|message| message.position.0).collect();
+        assert_eq!(places, (250..=300).collect::<Vec<_>>());
+        let replayed = store.replay(PortalId(1), Position(90), Position(120), 99).await.expect("readable");
+        assert!(replayed.iter().map(|message| message.position.0).eq(91..=120));
+        store.close().await;
+    }
+}

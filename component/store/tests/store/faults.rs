@@ -90,7 +90,7 @@ on_both! {
 async fn a_locked_database_is_reported_and_survived() {
     use sqlx::{Connection as _, Executor as _};
     let db = Db::sqlite();
-    let store = db.open().await;
+    let store = impatient(&db).await;
     commit(&store, user_with_room(1)).await;
     let mut other = sqlx::SqliteConnection::connect(&db.config().url)
         .await
@@ -105,6 +105,41 @@ async fn a_locked_database_is_reported_and_survived() {
     other.execute("ROLLBACK").await.expect("unlocked");
     commit(&store, messages([message(1, 1)])).await;
     assert_eq!(positions(&store, 1).await, [1]);
+    store.close().await;
+}
+
+/// A store that waits for its database no longer than it must.
+async fn impatient(db: &Db) -> Store {
+    let config = StoreConfig {
+        patience: 0,
+        ..db.config()
+    };
+    let key = viaduct_store::SealingKey::load_or_create(&config.key_file).expect("a key");
+    Store::open(config, key).await.expect("the store opens")
+}
+
+/// A backup that takes longer than SQLite itself would wait: what is written meanwhile is late, and that is all.
+#[tokio::test]
+async fn a_lock_that_passes_is_waited_for() {
+    use sqlx::{Connection as _, Executor as _};
+    let db = Db::sqlite();
+    let store = db.open().await;
+    commit(&store, user_with_room(1)).await;
+    let mut other = sqlx::SqliteConnection::connect(&db.config().url)
+        .await
+        .expect("the database");
+    other.execute("BEGIN IMMEDIATE").await.expect("the lock");
+    let mut ticket = store.write(messages([message(1, 1)])).await;
+    // Two tries of two seconds each end in between.
+    let early = tokio::time::timeout(Duration::from_millis(4500), &mut ticket).await;
+    assert!(early.is_err(), "it waits: {early:?}");
+    let mut lane = store.lane();
+    let later = lane
+        .try_write(messages([message(1, 2)]))
+        .expect("room in the queue");
+    other.execute("ROLLBACK").await.expect("unlocked");
+    assert_eq!((ticket.await, later.await), (Ok(()), Ok(())));
+    assert_eq!(positions(&store, 1).await, [1, 2]);
     store.close().await;
 }
 
@@ -194,6 +229,73 @@ async fn a_commit_whose_answer_was_lost_is_not_repeated() {
     db.drop().await;
 }
 
+/// A server that does not wait for its disk may come back from a crash without its last commits. Nobody goes on as if it
+/// had them: what follows is refused until it is read anew.
+#[tokio::test]
+async fn commits_that_the_server_has_lost_are_noticed() {
+    let Some(db) = Db::postgres().await else { return };
+    let store = db.open().await;
+    commit(&store, user_with_room(1)).await;
+    let (mut busy, mut idle) = (store.lane(), store.lane());
+    busy.write(messages([message(1, 1)]))
+        .await
+        .await
+        .expect("committed");
+    // As after such a crash.
+    db.sql("DELETE FROM message").await;
+    db.sql("DELETE FROM said").await;
+    db.sql("UPDATE epoch SET batch = batch - 1").await;
+    let end = "SELECT pg_terminate_backend(pid)::INT::BIGINT FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    db.sql(end).await;
+    let next = busy.write(messages([message(1, 2)])).await;
+    assert_eq!(next.await, Err(CommitError::Forgotten));
+    let other = idle.write(messages([message(1, 2)])).await;
+    assert_eq!(other.await, Err(CommitError::Earlier));
+    assert!(busy.has_failed() && idle.has_failed());
+    let mut lane = store.lane();
+    let again = lane.write(messages([message(1, 1)])).await;
+    assert_eq!(again.await, Ok(()));
+    assert_eq!(positions(&store, 1).await, [1]);
+    assert_eq!(db.sql("SELECT count(*) FROM said WHERE views = 1").await, [1]);
+    store.close().await;
+    db.drop().await;
+}
+
+/// The server is away for some time, at a commit whose answer is lost with it: it is waited for, and nothing is done
+/// twice.
+#[tokio::test]
+async fn a_server_that_comes_back_is_waited_for() {
+    let Some(db) = Db::postgres().await else { return };
+    let url = db.config().url;
+    let (before, rest) = url.rsplit_once('@').expect("a user in the URL");
+    let (server, name) = rest.split_once('/').expect("a database in the URL");
+    let proxy = Proxy::before(server.to_owned()).await;
+    let config = StoreConfig {
+        url: format!("{before}@127.0.0.1:{}/{name}", proxy.port),
+        ..db.config()
+    };
+    let key = viaduct_store::SealingKey::load_or_create(&config.key_file).expect("a key");
+    let store = Store::open(config, key).await.expect("the store opens");
+    commit(&store, user_with_room(1)).await;
+    let mut lane = store.lane();
+    proxy.go_away();
+    proxy.swallow_next();
+    let mut tickets = Vec::new();
+    for position in 1..=3 {
+        tickets.push(lane.write(messages([message(1, position)])).await);
+        // Each in a commit of its own.
+        proxy.has_refused(2 * position).await;
+    }
+    proxy.come_back();
+    for ticket in tickets {
+        assert_eq!(ticket.await, Ok(()));
+    }
+    assert_eq!(positions(&store, 1).await, [1, 2, 3]);
+    store.close().await;
+    db.drop().await;
+}
+
 /// The server dies at a commit, which then has not happened, and is done again.
 #[tokio::test]
 async fn a_commit_that_broke_is_repeated() {
@@ -256,9 +358,9 @@ async fn what_cannot_be_opened_is_said_in_words() {
 on_both! {
     async fn a_database_of_a_newer_version_is_refused(db) {
         db.open().await.close().await;
-        let newest = "(SELECT max(version) FROM _sqlx_migrations)";
-        db.sql(&format!("UPDATE _sqlx_migrations SET version = 99991231000000 WHERE version = {newest}"))
-            .await;
+        let newer = "UPDATE _sqlx_migrations SET version = 99991231000000 \
+                     WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
+        db.sql(newer).await;
         let error = db.try_open().await.expect_err("newer");
         assert!(matches!(error, StoreError::Newer { version: 99_991_231_000_000, .. }), "{error}");
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use viaduct_bridge::{Content, Name, TransactionId};
+use viaduct_bridge::{Content, Name, ServerId, TransactionId};
 use viaduct_core::records::{
     JoinedRecord, LoadedLogin, LoginId, LoginRecord, MessageRecord, OutboxRecord, PortalId, Position,
     Preferences, Write,
@@ -33,7 +33,7 @@ fn any_write(dice: &mut Dice, next: &mut [i64; 4]) -> Write {
     let resource = name(dice.word(&["phone", "desk", ""]));
     let position = Position(i64::try_from(dice.below(50)).expect("small"));
     let data: Arc<[u8]> = vec![u8::try_from(dice.below(256)).expect("a byte")].into();
-    match dice.below(12) {
+    match dice.below(13) {
         0 => Write::Login(Box::new(LoginRecord {
             preferences: Preferences {
                 stay_connected: dice.one_in(2),
@@ -74,6 +74,11 @@ fn any_write(dice: &mut Dice, next: &mut [i64; 4]) -> Write {
         8 => Write::Settled {
             login: LoginId(id),
             txn: TransactionId(position.0),
+        },
+        10 => Write::Warned {
+            login: LoginId(id),
+            server: ServerId(name(dice.word(&["a", "b"]))),
+            words: dice.one_in(2).then(|| name(dice.word(&["x", "y"]))),
         },
         9 if dice.one_in(3) => Write::Prune {
             portal: portal_id,

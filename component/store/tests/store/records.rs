@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use viaduct_bridge::{
-    Account, Content, MessageKind, Name, Secret, Span, Style, Text, Timestamp, Topic, TransactionId,
+    Account, Content, MessageKind, Name, Scope, Secret, ServerId, Settings, Span, Style, Text, Timestamp,
+    Topic, TransactionId,
 };
+use viaduct_core::options::Options;
 use viaduct_core::records::{
     JoinedRecord, LoadedLogin, LoginId, LoginRecord, OutboxRecord, PortalId, PortalRecord, Position,
-    Preferences, Said, Write,
+    Preferences, Said, SettingsRecord, Write,
 };
 
 use crate::support::{
@@ -37,6 +39,10 @@ pub(crate) fn account() -> Account {
         ]),
         secrets: BTreeMap::from([("password".into(), Secret::new("hunter2-account"))]),
     }
+}
+
+fn server(text: &str) -> ServerId {
+    ServerId(name(text))
 }
 
 fn outbox(login: i64, txn: i64) -> OutboxRecord {
@@ -75,6 +81,7 @@ on_both! {
             with: room("#chan"),
             key: Some(Secret::new("hunter2-room")),
             topic: Some(Topic { text: name("welcome"), by: Some(name("op")), at: Some(Timestamp(5)) }),
+            kept: true,
             ..portal(11, 7)
         };
         let bob = PortalRecord { with: person("bob"), nick: name(""), ..portal(12, 7) };
@@ -85,8 +92,26 @@ on_both! {
             cursor: Position(cursor),
         };
         let data = |bytes: &[u8]| -> Arc<[u8]> { bytes.into() };
+        let set = |scope, persistent, network| SettingsRecord {
+            login: viaduct_core::records::LoginId(7),
+            scope,
+            options: Options { persistent, ..Options::default() },
+            network,
+        };
+        let mut network = Settings::default();
+        network.set("realname", "Me");
+        network.secrets.insert("password".into(), Secret::new("hunter3"));
+        let usual = set(Scope::Everything, Some(true), Settings::default());
+        let viaduct_bridge::Recipient::Room(chan_id) = room("#chan") else { panic!("a room") };
+        let of_server = set(Scope::Server(chan_id.server.clone()), Some(true), Settings::default());
+        let reset = set(of_server.scope.clone(), None, Settings::default());
+        let of_chan = set(Scope::Room(chan_id), None, network);
+        let contact = |local: &str| Write::Contact { login: LoginId(7), local: name(local) };
         commit(&store, vec![
             Write::Login(Box::new(record.clone())),
+            Write::Settings(Box::new(usual.clone())),
+            Write::Settings(Box::new(of_server)),
+            Write::Settings(Box::new(of_chan.clone())),
             Write::Portal(Box::new(chan.clone())),
             Write::Portal(Box::new(bob.clone())),
             Write::Joined(Box::new(joined("phone", 0))),
@@ -99,13 +124,26 @@ on_both! {
             Write::ShownChange { portal: PortalId(11), seq: 3, data: data(&[3]) },
             Write::Outbox(Box::new(outbox(7, 21))),
             Write::Outbox(Box::new(outbox(7, 20))),
+            contact("bob%irc.test"),
+            contact("carol%irc.test"),
         ]).await;
+        commit(&store, vec![Write::Settings(Box::new(reset))]).await;
+        let warned = |of: &str, words: Option<&str>| Write::Warned {
+            login: LoginId(7),
+            server: server(of),
+            words: words.map(name),
+        };
+        commit(&store, vec![warned("b", Some("open")), warned("a", Some("open")), warned("c", None)]).await;
+        commit(&store, vec![warned("b", Some("open, still")), warned("a", None), warned("c", Some("open"))]).await;
+        let gone = Write::ForgetContact { login: LoginId(7), local: name("carol%irc.test") };
+        commit(&store, vec![contact("alice%irc.test"), contact("bob%irc.test"), gone]).await;
         let first = message(11, 1);
         let second = with_remote(message(11, 2), "remote-2");
         commit(&store, messages([first.clone(), second.clone()])).await;
 
         let expected = LoadedLogin {
             login: record,
+            settings: vec![usual, of_chan],
             portals: vec![
                 viaduct_core::records::LoadedPortal {
                     portal: chan,
@@ -128,6 +166,8 @@ on_both! {
                 },
             ],
             outbox: vec![outbox(7, 20), outbox(7, 21)],
+            warned: vec![(server("b"), name("open, still")), (server("c"), name("open"))],
+            contacts: vec![name("alice%irc.test"), name("bob%irc.test")],
         };
         let gateway = name(GATEWAY);
         assert_eq!(store.load_login(&gateway, &me).await.expect("readable"), Some(expected.clone()));
@@ -237,7 +277,10 @@ on_both! {
             let page = store.logins(GATEWAY, after.as_ref(), 2).await.expect("readable");
             let Some(last) = page.last() else { break };
             after = Some(last.user.clone());
-            let flags = |one: &viaduct_store::LoginSummary| (one.has_account, one.has_joined, one.stay_connected);
+            let flags = |one: &viaduct_store::LoginSummary| {
+                assert!(!one.has_unsettled);
+                (one.has_account, one.has_joined, one.stay_connected)
+            };
             seen.extend(page.iter().map(|one| (one.id.0, one.user.to_string(), flags(one))));
         }
         assert_eq!(seen, [
@@ -246,6 +289,44 @@ on_both! {
             (3, "user3@example.org".to_owned(), (false, true, false)),
             (4, "user4@example.org".to_owned(), (false, false, false)),
         ]);
+        store.close().await;
+    }
+}
+
+on_both! {
+    /// A message that the network has not answered for, or that the user's server may not have.
+    async fn it_is_known_who_is_to_be_told_something(db) {
+        let store = db.open().await;
+        let unsettled = async || -> Vec<i64> {
+            let page = store.logins(GATEWAY, None, 99).await.expect("readable");
+            page.iter().filter(|one| one.has_unsettled).map(|one| one.id.0).collect()
+        };
+        let mut writes: Vec<Write> = (1..=4).flat_map(user_with_room).collect();
+        let chat = |id: i64| PortalRecord { id: PortalId(id + 10), with: person("bob"), ..portal(id, id) };
+        writes.extend((1..=4).map(|id| Write::Portal(Box::new(chat(id)))));
+        let cursor = |id: i64, position| Write::Cursor {
+            portal: PortalId(id + 10),
+            resource: name(""),
+            position: Position(position),
+        };
+        writes.extend((1..=4).map(|id| cursor(id, 0)));
+        commit(&store, writes).await;
+        // What was said in a room is in its archive.
+        commit(&store, messages([message(4, 1)])).await;
+        assert!(unsettled().await.is_empty());
+
+        commit(&store, messages([message(11, 1), message(11, 2), message(12, 1)])).await;
+        commit(&store, vec![Write::Outbox(Box::new(outbox(3, 30)))]).await;
+        assert_eq!(unsettled().await, [1, 2, 3]);
+        // A part of it has arrived; all of it; the network has answered.
+        commit(&store, vec![cursor(1, 1), Write::Prune { portal: PortalId(11), upto: Position(1) }]).await;
+        commit(&store, vec![cursor(2, 1)]).await;
+        assert_eq!(unsettled().await, [1, 3]);
+        commit(&store, vec![
+            cursor(1, 2),
+            Write::Settled { login: LoginId(3), txn: TransactionId(30) },
+        ]).await;
+        assert!(unsettled().await.is_empty());
         store.close().await;
     }
 }

@@ -246,6 +246,7 @@ pub(crate) fn portal(id: i64, login: i64) -> PortalRecord {
         nick: name("me"),
         key: None,
         topic: None,
+        kept: false,
     }
 }
 

@@ -1,5 +1,6 @@
-//! What is measured, on one fresh process per round: one user's talk, a crowd's talk, memory.
+//! What is measured, on one fresh process per round: one user's talk, a crowd's talk, one user beside a flood, memory.
 
+mod beside;
 mod load;
 
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use crate::report::Samples;
 use crate::stats::percentile;
 use crate::subject::Subject;
 use crate::world::World;
+pub(crate) use beside::beside;
 use load::{Load, Outcome, Template, Way};
 
 /// Messages before each measurement, not counted.

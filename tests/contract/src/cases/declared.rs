@@ -5,8 +5,8 @@
 //! [`Level::Rejected`] a failure that says so.
 
 use viaduct_bridge::{
-    Command, Content, Failure, Level, MessageKind, Name, Rank, Recipient, Refusal, RemoteEvent, RoomEvent,
-    RoomId, Span, Style, TransactionId,
+    Command, Content, Failure, Level, MessageKind, Name, PersonEvent, PersonId, Rank, Recipient, Refusal,
+    RemoteEvent, RoomEvent, RoomId, Span, Style, TransactionId,
 };
 
 use super::{moderation, nicks, rooms, topics};
@@ -275,6 +275,87 @@ pub(super) async fn away(scene: &Scene<'_>) -> Found {
         );
     }
     Ok(())
+}
+
+/// A server takes a line in its own language, or none is taken. (Every network that has one knows how to tell the time.)
+pub(super) async fn raw(scene: &Scene<'_>) -> Found {
+    let room = scene.subject.room("tea");
+    let alice = scene.user_in("alice", &room).await?;
+    let (txn, server, line) = (alice.txn(), room.server, Name::from("TIME"));
+    alice.submit(vec![Command::Raw { txn, server, line }]);
+    Carried::by(alice.ending(txn).await?).judge("raw", scene.declared().raw)
+}
+
+/// Users are told who is on the network, or of nobody.
+pub(super) async fn watch(scene: &Scene<'_>) -> Found {
+    let declared = scene.declared().watch;
+    let room = scene.subject.room("tea");
+    // Nobody shares a room with alice, so that nothing else tells of them.
+    let alice = scene.user_in("alice", &room).await?;
+    let mut bob = scene.foreigner("bob").await?;
+    let watch = |nick: &str| {
+        let person = scene.subject.person(nick);
+        alice.submit(vec![Command::Watch { person }]);
+    };
+    if declared == Level::Rejected {
+        watch("bob");
+        watch("nobody");
+        alice.done(alice.say(&room, "now")).await?;
+        let told = alice.count(|event| presence(event).is_some());
+        ensure!(
+            told == 0,
+            "watch is declared Rejected, but alice is told who is there"
+        );
+        return Ok(());
+    }
+    for (nick, there) in [("bob", true), ("nobody", false)] {
+        watch(nick);
+        is_seen(&alice, nick, there).await?;
+    }
+    if declared != Level::Full {
+        // Changes are told as well, but perhaps not soon.
+        return Ok(());
+    }
+    bob.quit("good night").await?;
+    is_seen(&alice, "bob", false).await?;
+    let person = scene.subject.person("nobody");
+    alice.submit(vec![Command::Unwatch { person }]);
+    alice.done(alice.say(&room, "now")).await?;
+    for nick in ["nobody", "bob"] {
+        scene.foreigner(nick).await?;
+    }
+    is_seen(&alice, "bob", true).await?;
+    let unwatched = scene.subject.person("nobody");
+    let told = alice.count(|event| presence(event) == Some((&unwatched, true)));
+    ensure!(told == 0, "alice is told of somebody whom she no longer watches");
+    Ok(())
+}
+
+/// Waits until a user is told that somebody is there, or is not.
+async fn is_seen(user: &User<'_>, nick: &str, there: bool) -> Found {
+    let seen = |event: &PersonEvent| match event {
+        PersonEvent::Online { .. } => Some(true),
+        PersonEvent::Offline => Some(false),
+        _ => None,
+    };
+    let seen = user.saw_of(nick, "presence", seen).await?;
+    ensure!(
+        seen == there,
+        "{nick} is told to be there: {seen}, and that is not so"
+    );
+    Ok(())
+}
+
+/// Of whom an event tells that they are there or not.
+fn presence(event: &RemoteEvent) -> Option<(&PersonId, bool)> {
+    match event {
+        RemoteEvent::Person { person, event } => match event {
+            PersonEvent::Online { .. } => Some((person, true)),
+            PersonEvent::Offline => Some((person, false)),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Users without an account come in, or do not.

@@ -1,6 +1,6 @@
 //! Rooms that are not open to everybody.
 
-use viaduct_bridge::{Failure, Rank, Refusal, RoomId, ServerEvent};
+use viaduct_bridge::{Command, Failure, Rank, Refusal, RoomChange, RoomEvent, RoomId, ServerEvent};
 
 use crate::finding::{Found, ensure};
 use crate::scene::Scene;
@@ -57,7 +57,7 @@ pub(super) async fn an_invitation(scene: &Scene<'_>) -> Found {
     bob.invite(&room, "alice").await?;
     let (to, by) = alice
         .saw_server("invitation", |event| match event {
-            ServerEvent::Invited { room, by } => Some((room.clone(), by.clone())),
+            ServerEvent::Invited { room, by, .. } => Some((room.clone(), by.clone())),
             _ => None,
         })
         .await?;
@@ -72,6 +72,78 @@ pub(super) async fn an_invitation(scene: &Scene<'_>) -> Found {
         view.flags
     );
     Ok(())
+}
+
+/// A user who may invites somebody, who is told; nobody can be invited who is not there.
+pub(super) async fn an_invitation_by_a_user(scene: &Scene<'_>) -> Found {
+    let (room, other) = (scene.subject.room("tea"), scene.subject.room("lobby"));
+    let alice = scene.user_in("alice", &room).await?;
+    let bob = scene.user_in("bob", &other).await?;
+    let invite = |nick: &str| {
+        let (room, person) = (room.clone(), scene.subject.person(nick).person);
+        alice.ask(|txn| Command::Invite { txn, room, person })
+    };
+    alice.done(invite("bob")).await?;
+    let (to, by) = bob
+        .saw_server("invitation", |event| match event {
+            ServerEvent::Invited { room, person, .. } => Some((room.clone(), person.clone())),
+            _ => None,
+        })
+        .await?;
+    ensure!(
+        to == room && by == alice.folded("alice"),
+        "the invitation was to {to:?}, by {by:?}"
+    );
+    let nobody = invite("nobody");
+    let not_found = |failure: &Failure| {
+        matches!(
+            failure,
+            Failure::Permanent {
+                refusal: Refusal::NotFound,
+                ..
+            }
+        )
+    };
+    alice.failed_as(nobody, not_found).await
+}
+
+/// A user who may changes how a room is, and everybody sees it; one who may not does not.
+pub(super) async fn a_change_by_a_user(scene: &Scene<'_>) -> Found {
+    let room = scene.subject.room("tea");
+    let alice = scene.user_in("alice", &room).await?;
+    let bob = scene.user_in("bob", &room).await?;
+    let configure = |user: &User<'_>, change: RoomChange| {
+        let room = room.clone();
+        user.ask(|txn| Command::SetRoom { txn, room, change })
+    };
+    let change = RoomChange {
+        moderated: Some(true),
+        limit: Some(Some(7)),
+        ..RoomChange::default()
+    };
+    alice.done(configure(&alice, change)).await?;
+    for user in [&alice, &bob] {
+        user.saw_in(&room, "change", |event| match event {
+            RoomEvent::FlagsChanged(flags) if flags.moderated && flags.limit == Some(7) => Some(()),
+            _ => None,
+        })
+        .await?;
+    }
+    let change = RoomChange {
+        moderated: Some(false),
+        ..RoomChange::default()
+    };
+    let forbidden = |failure: &Failure| {
+        matches!(
+            failure,
+            Failure::Permanent {
+                refusal: Refusal::Forbidden,
+                ..
+            }
+        )
+    };
+    let txn = configure(&bob, change);
+    bob.failed_as(txn, forbidden).await
 }
 
 /// A room with a limit does not take more.

@@ -9,6 +9,7 @@ mod limits;
 mod login;
 mod moderation;
 mod nicks;
+mod questions;
 mod relations;
 mod rooms;
 mod talk;
@@ -69,6 +70,8 @@ cases! {
     doors: a_password
         a_ban
         an_invitation
+        an_invitation_by_a_user
+        a_change_by_a_user
         a_full_room
         a_moderated_room;
     talk: what_a_user_says_arrives
@@ -97,6 +100,10 @@ cases! {
         a_user_is_promoted
         a_user_promotes
         a_user_bans_and_lifts_the_ban;
+    questions: which_rooms_there_are
+        who_somebody_is
+        who_is_banned
+        without_a_connection;
     declared: direct_messages
         private_messages
         emotes
@@ -109,6 +116,8 @@ cases! {
         create_rooms
         room_passwords
         away
+        raw
+        watch
         guests
         resubmit;
     relations: replies

@@ -40,6 +40,8 @@ const LIES: &[Lie] = &[
         declared.room_passwords = Level::Rejected
     }),
     ("declared::away", |declared| declared.away = Level::Rejected),
+    ("declared::raw", |declared| declared.raw = Level::Full),
+    ("declared::watch", |declared| declared.watch = Level::Rejected),
     ("declared::guests", |declared| declared.guests = false),
     ("declared::resubmit", |declared| declared.resubmit = false),
     ("relations::replies", |declared| {

@@ -83,6 +83,10 @@ impl Bridge for Wrapped {
         self.inner.log_in(user, account)
     }
 
+    fn start(&self) -> std::io::Result<()> {
+        self.inner.start()
+    }
+
     fn open(&self, mut context: SessionContext) -> Box<dyn Session> {
         let (inner, told) = (context.sink, self.told);
         context.sink = Arc::new(Sink { inner, told });

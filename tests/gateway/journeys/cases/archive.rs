@@ -43,7 +43,7 @@ impl Page {
         results.filter_map(|it| it.find("message", ns::CLIENT)).collect()
     }
 
-    fn bodies(&self) -> Vec<String> {
+    pub(crate) fn bodies(&self) -> Vec<String> {
         let messages = self.messages();
         messages.iter().filter_map(|it| it.body()).collect()
     }

@@ -171,9 +171,12 @@ async fn people_keep_their_occupant_id(t: Ctx) -> Result<()> {
         ensure!(id_of(stanza)? == alice, "{}", stanza.xml());
     }
 
-    // In another room the same person has another one.
-    let other = t.room(&t.channel_named("other"));
-    let elsewhere = s.phone.join(&other, &robert).await?;
+    // In another room the same person, under the same name, has another one.
+    let other = t.channel_named("other");
+    s.alice.join(&other).await?;
+    let elsewhere = s.phone.join(&t.room(&other), &robert).await?;
+    let there = elsewhere.occupant(s.alice.nick()).context("alice")?;
+    ensure!(id_of(there)? != alice, "{}", there.xml());
     ensure!(id_of(&elsewhere.me)? != mine, "{}", elsewhere.me.xml());
     Ok(())
 }
@@ -182,6 +185,13 @@ async fn occupant_ids_outlive_the_gateway(t: Ctx) -> Result<()> {
     let s = Stage::set(&t).await?;
     s.alice.say(&s.channel, "before").await?;
     let before = s.phone.expect_body(&s.room, "before").await?;
+    // Somebody goes by another name than the one they came with.
+    let (carol, caroline) = (s.carol(&t).await?, t.nick("caroline"));
+    carol.say(&s.channel, "it is me").await?;
+    let carols = s.phone.expect_body(&s.room, "it is me").await?;
+    carol.send(format!("NICK {caroline}")).await?;
+    s.phone.expect_presence(&s.occupant(&caroline), "").await?;
+    s.flush(&t).await?;
 
     let gateway = t.world().gateway();
     gateway.terminate(Duration::from_secs(10)).await?;
@@ -196,6 +206,17 @@ async fn occupant_ids_outlive_the_gateway(t: Ctx) -> Result<()> {
         "{} and {}",
         before.xml(),
         after.xml()
+    );
+    carol.say(&s.channel, "it is still me").await?;
+    let still = s
+        .phone
+        .expect_body(&s.occupant(&caroline), "it is still me")
+        .await?;
+    ensure!(
+        carols.occupant_id().is_some() && still.occupant_id() == carols.occupant_id(),
+        "{} and {}",
+        carols.xml(),
+        still.xml()
     );
     s.phone.leave(&s.room, &s.nick, "").await?;
     let again = s.phone.join(&s.room, &s.nick).await?;

@@ -10,6 +10,7 @@ pub(crate) const CASES: &[Case] = &[
         .rows("G74")
         .own_world(),
     case!(a_crash_repeats_nothing_to_the_user).rows("G74").own_world(),
+    case!(what_was_not_delivered_comes_after_a_crash).own_world(),
 ];
 
 async fn a_crash_repeats_nothing_to_the_network(t: Ctx) -> Result<()> {
@@ -72,4 +73,34 @@ async fn a_crash_repeats_nothing_to_the_user(t: Ctx) -> Result<()> {
         stanza.is_message() && stanza.body().is_some_and(|body| words.contains(&body.as_str()))
     };
     phone.expect_none("what was there already", GATEWAY, again).await
+}
+
+/// A guest who is in no room, and does nothing: what was said to them is reason enough to look after them.
+async fn what_was_not_delivered_comes_after_a_crash(t: Ctx) -> Result<()> {
+    let (phone, alice) = (t.client("phone").await?, t.irc("alice").await?);
+    let person = t.person(alice.nick());
+    phone.chat(&person, "hello").await?;
+    let first = alice
+        .expect("the first word", |line| line.last() == "hello")
+        .await?;
+    alice.say(first.nick(), "heard").await?;
+    phone.expect_body(&person, "heard").await?;
+    record::confirmed(&t, phone.bare(), 1).await?;
+    // Nothing of the gateway arrives at the server any more.
+    t.world().link().set(Way::Up, Flow::Stall);
+    let words = ["not", "heard"];
+    for word in words {
+        alice.say(first.nick(), word).await?;
+    }
+    record::kept(&t, phone.bare(), words.len()).await?;
+    t.world().gateway().kill().await?;
+    t.world().link().cut();
+    t.world().link().resume();
+    phone.take_all(|stanza| stanza.is_from(&person));
+    t.world().gateway().start().await?;
+    t.world().await_gateway().await?;
+    for word in words {
+        phone.expect_body(&person, word).await?;
+    }
+    phone.settle(t.gateway()).await
 }

@@ -56,7 +56,7 @@ async fn a_flood_against_a_frozen_irc_server_is_refused_and_bounded(t: Ctx) -> R
     );
     for stanza in &refused {
         let error = stanza.error().context("it is an error")?;
-        let patient = error.kind == "wait";
+        let patient = (error.kind.as_str(), error.condition.as_str()) == ("wait", "resource-constraint");
         ensure!(patient, "a refusal that says to wait: {}", stanza.xml());
     }
     t.world().irc_link().resume();

@@ -1,5 +1,7 @@
 //! The XMPP server killed, and frozen, while IRC goes on talking (issue 2, 'It must show' 5; promises, part B).
 
+use std::time::{Duration, Instant};
+
 use viaduct_gateway_tests::prelude::*;
 use viaduct_test_support::patience::patience;
 
@@ -12,6 +14,12 @@ pub(crate) const CASES: &[Case] = &[
     case!(the_xmpp_server_is_frozen_while_irc_floods)
         .own_world()
         .deadline(180),
+    case!(a_place_is_kept_for_some_time_only)
+        .own_world_with(|world| {
+            let seconds = SHORT_GRACE.as_secs().to_string();
+            world.env.push(("VIADUCT_GATEWAY__IRC__GRACE".into(), seconds));
+        })
+        .only(&[Backend::Prosody]),
     case!(a_link_that_is_cut_again_and_again_loses_nothing)
         .own_world()
         .deadline(120),
@@ -205,14 +213,14 @@ async fn the_xmpp_server_is_frozen_while_irc_floods(t: Ctx) -> Result<()> {
 
     let from = format!("{room}/{}", alice.nick());
     let last = said[FLOOD - 1].clone();
-    let deadline = std::time::Instant::now() + patience() * 6;
+    let deadline = Instant::now() + patience() * 6;
     let mut got = Vec::new();
     while got
         .last()
         .is_none_or(|stanza: &Element| stanza.body().as_deref() != Some(last.as_str()))
     {
         ensure!(
-            std::time::Instant::now() < deadline,
+            Instant::now() < deadline,
             "{} of {FLOOD} messages came",
             got.len()
         );
@@ -263,5 +271,37 @@ async fn a_link_that_is_cut_again_and_again_loses_nothing(t: Ctx) -> Result<()> 
     in_order_and_once(&phone, &room, &from, &wanted)?;
     phone.say(&room, "still here").await?;
     alice.expect_message(&nick, &channel, "still here").await?;
+    Ok(())
+}
+
+/// How long a place is kept in a case that waits for its end.
+const SHORT_GRACE: Duration = Duration::from_secs(2);
+
+/// That those who come back in time have never been away is shown above, with the ten minutes that are usual.
+async fn a_place_is_kept_for_some_time_only(t: Ctx) -> Result<()> {
+    let (channel, nick) = (t.channel(), t.nick("bob"));
+    let room = t.room(&channel);
+    let alice = t.irc("alice").await?;
+    alice.join(&channel).await?;
+    let phone = t.client("phone").await?;
+    phone.join(&room, &nick).await?;
+    t.flush(&alice, &channel, &phone, &room).await?;
+    t.world().xmpp().kill().await?;
+    phone.expect_closed().await?;
+    let begun = Instant::now();
+    t.world().xmpp().start().await?;
+    let leaves = |line: &Line| ["PART", "QUIT"].contains(&line.command.as_str()) && line.nick() == nick;
+    alice
+        .expect_none("a leave while nobody has looked", leaves)
+        .await?;
+    // The server says that there is no such client any more.
+    t.world().await_gateway().await?;
+    alice.say(&channel, "anybody?").await?;
+    alice.expect("the leave", leaves).await?;
+    ensure!(
+        begun.elapsed() >= SHORT_GRACE,
+        "the place was given up after {:?}",
+        begun.elapsed()
+    );
     Ok(())
 }

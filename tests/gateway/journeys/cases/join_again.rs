@@ -110,6 +110,11 @@ async fn the_nick_of_another_is_not_taken(t: Ctx) -> Result<()> {
 
 async fn one_nick_serves_all_rooms_of_a_server(t: Ctx) -> Result<()> {
     let s = Stage::set(&t).await?;
+    ensure!(
+        s.joined.me.nick() == s.nick && !s.joined.me.has_status(210),
+        "the first time as asked, and nothing said of a change: {}",
+        s.joined.me.xml()
+    );
     let second = t.channel_named("second");
     s.alice.join(&second).await?;
     let joined = s.phone.join(&t.room(&second), &t.nick("robert")).await?;
@@ -228,7 +233,7 @@ async fn other_presence_neither_joins_nor_leaves(t: Ctx) -> Result<()> {
     let why = tag("internal-server-error").ns(ns::STANZA_ERRORS);
     let error = tag("error").attr("type", "wait").child(why);
     for (client, nick) in [(&stranger, &nick), (&s.phone, &s.nick)] {
-        for kind in ["probe", "subscribe", "unsubscribed", "error"] {
+        for kind in ["probe", "subscribe", "unsubscribe", "unsubscribed", "error"] {
             let presence = tag("presence").attr("to", s.occupant(nick)).attr("type", kind);
             client
                 .send(match kind {

@@ -3,9 +3,11 @@
 use viaduct_gateway_tests::prelude::*;
 
 use super::registration_support::{befriend, register, send_presence};
+use super::stage::Script;
 
 pub(crate) const CASES: &[Case] = &[
     case!(contacts_show_what_is_known_of_them).rows("G45"),
+    case!(contacts_who_are_away_say_why).rows("G45"),
     case!(people_speak_from_one_address).rows("G46"),
     case!(absence_is_passed_on).rows("G47"),
     case!(leaving_one_person_is_no_logout).rows("G52"),
@@ -24,7 +26,7 @@ async fn log_in(t: &Ctx, client: &Client, nick: &str) -> Result<()> {
 }
 
 /// Adds somebody to the contact list; gives the presence that follows the agreement.
-async fn add(client: &Client, person: &str) -> Result<Element> {
+pub(crate) async fn add(client: &Client, person: &str) -> Result<Element> {
     client.roster().await?;
     send_presence(client, person, "subscribe").await?;
     client.expect_presence(person, "subscribed").await?;
@@ -50,11 +52,14 @@ async fn contacts_show_what_is_known_of_them(t: Ctx) -> Result<()> {
         "alice is seen in a room: {}",
         presence.xml()
     );
-    // IRC says nothing of people with whom no channel is shared: one fixed state.
+    // People with whom no channel is shared are asked about.
     let presence = add(&phone, &elsewhere).await?;
+    ensure!(presence.kind().is_empty(), "carol is there: {}", presence.xml());
+    let nowhere = t.person(&t.nick("nobody"));
+    let presence = add(&phone, &nowhere).await?;
     ensure!(
         presence.kind() == "unavailable",
-        "carol is not seen: {}",
+        "nobody is there: {}",
         presence.xml()
     );
 
@@ -67,7 +72,37 @@ async fn contacts_show_what_is_known_of_them(t: Ctx) -> Result<()> {
         "from the bare JID: {}",
         presence.xml()
     );
-    laptop.expect_presence(&elsewhere, "unavailable").await?;
+    laptop.expect_presence(&elsewhere, "").await?;
+    laptop.expect_presence(&nowhere, "unavailable").await?;
+    Ok(())
+}
+
+async fn contacts_who_are_away_say_why(t: Ctx) -> Result<()> {
+    let welcome = Welcome {
+        caps: &["away-notify"],
+        ..Welcome::default()
+    };
+    let s = Script::set_with(&t, &welcome, &["@alice"], "+n").await?;
+    let alice = s.server.person("alice");
+    s.session.send(":alice!user@host AWAY :at lunch").await?;
+    s.flush().await?;
+    let presence = add(&s.phone, &alice).await?;
+    ensure!(
+        presence.kind().is_empty()
+            && presence.child_text("show").as_deref() == Some("away")
+            && presence.child_text("status").as_deref() == Some("at lunch"),
+        "away, in her words: {}",
+        presence.xml()
+    );
+    s.session.send(":alice!user@host AWAY").await?;
+    s.flush().await?;
+    send_presence(&s.phone, &alice, "probe").await?;
+    let presence = s.phone.expect_presence(&alice, "").await?;
+    ensure!(
+        presence.child_text("show").is_none() && presence.child_text("status").is_none(),
+        "back again: {}",
+        presence.xml()
+    );
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Logging out with the last presence, and staying connected (XEP-0100 §4.5).
 
+use std::time::Duration;
+
 use viaduct_gateway_tests::prelude::*;
 
 use super::login_services::{Event, Services};
@@ -9,7 +11,10 @@ use super::registration_support::{befriend, field, form, register, send_presence
 pub(crate) const CASES: &[Case] = &[
     case!(the_last_client_logs_out).rows("G51"),
     case!(directed_presence_logs_out).rows("G51"),
-    case!(who_stays_connected_misses_nothing).rows("G54"),
+    case!(who_stays_connected_misses_nothing).rows("G51 G54"),
+    case!(who_stays_connected_is_back_after_a_restart)
+        .rows("G54")
+        .own_world(),
 ];
 
 /// A user who is registered, befriended and logged in; gives the network and the session's number.
@@ -106,6 +111,33 @@ async fn who_stays_connected_misses_nothing(t: Ctx) -> Result<()> {
     set_stay(&phone, true, false).await?;
     phone.close().await?;
     services.expect_quit(session).await?;
+    Ok(())
+}
+
+async fn who_stays_connected_is_back_after_a_restart(t: Ctx) -> Result<()> {
+    let phone = t.client("phone").await?;
+    let (services, session) = registered(&t, &phone).await?;
+    set_stay(&phone, false, true).await?;
+    phone.close().await?;
+
+    let gateway = t.world().gateway();
+    gateway.terminate(Duration::from_secs(10)).await?;
+    services.expect_quit(session).await?;
+    services.forget();
+    gateway.start().await?;
+    t.world().await_gateway().await?;
+    // Nobody has asked for it: no client of the user is there.
+    let nick = t.nick("bob");
+    let (_, number) = services.expect_online(&nick).await?;
+    services
+        .session(number)
+        .send(format!(":alice!a@h PRIVMSG {nick} :are you still there?"))
+        .await?;
+    record::confirmed(&t, phone.bare(), 1).await?;
+    let phone = t.client_of(&phone, "phone").await?;
+    phone
+        .expect_body(&services.person("alice"), "are you still there?")
+        .await?;
     Ok(())
 }
 

@@ -175,7 +175,11 @@ async fn the_voice_of_the_mighty_cannot_be_taken(t: Ctx) -> Result<()> {
 
     // A half-operator may moderate, but not people at or above that level.
     s.line("olga", "MODE", &format!("-o+h {0} {0}", s.nick)).await?;
-    cannot(&s, &["olga", "anna", "alice", "hans"], "visitor").await
+    cannot(&s, &["olga", "anna", "alice", "hans"], "visitor").await?;
+
+    // Nor is it for an owner to take it, who stands above an admin.
+    s.line("olga", "MODE", &format!("-h+q {0} {0}", s.nick)).await?;
+    cannot(&s, &["olga", "anna", "alice"], "visitor").await
 }
 
 async fn moderators_are_made_and_unmade(t: Ctx) -> Result<()> {

@@ -16,6 +16,7 @@ pub(crate) const CASES: &[Case] = &[
     case!(the_spelling_of_a_room_does_not_matter).rows("M57"),
     case!(channels_with_odd_names_are_reached).rows("M57"),
     case!(odd_nicks_are_shown_as_something_unique).rows("M57"),
+    case!(nobody_passes_for_somebody_else).rows("M57"),
 ];
 
 /// Checks that the next two presences from the room show a change of nickname; gives the second.
@@ -223,7 +224,8 @@ async fn channels_with_odd_names_are_reached(t: Ctx) -> Result<()> {
 }
 
 async fn odd_nicks_are_shown_as_something_unique(t: Ctx) -> Result<()> {
-    let long = "n".repeat(300);
+    let (long, longer) = ("n".repeat(300), "n".repeat(1100));
+    let longest = format!("{longer}n");
     let odd = [
         "Bob🥳",
         "Bob🥵",
@@ -235,6 +237,8 @@ async fn odd_nicks_are_shown_as_something_unique(t: Ctx) -> Result<()> {
         "日本",
         "ｆｉ",
         &long,
+        &longer,
+        &longest,
     ];
     let s = Script::set(&t, &[]).await?;
     let mut shown = Vec::new();
@@ -282,5 +286,54 @@ async fn odd_nicks_are_shown_as_something_unique(t: Ctx) -> Result<()> {
         s.line(nick, "JOIN", "").await?;
         s.phone.expect_presence(&s.occupant(visible), "").await?;
     }
+    Ok(())
+}
+
+async fn nobody_passes_for_somebody_else(t: Ctx) -> Result<()> {
+    let s = Script::set(&t, &["@alice"]).await?;
+    let own = format!("{}\u{200b}", s.nick);
+    let impostors = [
+        "al\u{200b}ice",
+        "alice\u{2060}",
+        "\u{202e}ecila",
+        "\u{2067}alice",
+        "alice\u{3164}",
+        "\u{430}lice",
+        &own,
+    ];
+    let mut shown: HashSet<String> = HashSet::from(["alice".to_owned(), s.nick.clone()]);
+    for nick in impostors {
+        s.line(nick, "JOIN", "").await?;
+        let here = s
+            .phone
+            .expect("somebody new", |stanza| {
+                is_presence_of(&s.room)(stanza) && stanza.kind().is_empty()
+            })
+            .await?;
+        let visible = here.nick().to_owned();
+        let hidden = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}');
+        ensure!(
+            !visible.contains(hidden) && visible.contains(" ~") && here.affiliation() == "none",
+            "{nick:?} is shown as {visible:?}"
+        );
+        ensure!(!here.has_status(110), "nobody else is bob: {}", here.xml());
+        ensure!(
+            shown.insert(visible.clone()),
+            "{nick:?} is shown as {visible:?}, who is another"
+        );
+        s.line(nick, "PRIVMSG", ":trust me").await?;
+        let said = s.phone.expect_body(&s.room, "trust me").await?;
+        ensure!(said.nick() == visible, "{nick:?}: {}", said.xml());
+    }
+    // What shows as it is has its true name beside a substitute, where a client may show that.
+    s.line("Bob🥳", "JOIN", "").await?;
+    let here = s
+        .phone
+        .expect("somebody new", |stanza| is_presence_of(&s.room)(stanza))
+        .await?;
+    let name = here
+        .get_child("nick", "http://jabber.org/protocol/nick")
+        .map(Element::text);
+    ensure!(name.as_deref() == Some("Bob🥳"), "{}", here.xml());
     Ok(())
 }

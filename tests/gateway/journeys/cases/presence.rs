@@ -2,12 +2,14 @@
 
 use viaduct_gateway_tests::prelude::*;
 
+use super::link_fake::Second;
 use super::stage::{Script, Stage, is_presence_of, refused, stands_as};
 
 pub(crate) const CASES: &[Case] = &[
     case!(every_presence_tells_role_and_affiliation).rows("M48"),
     case!(away_of_clients_is_away_on_irc).rows("M49"),
     case!(away_on_irc_shows).rows("M49"),
+    case!(who_was_away_before_the_join_is_shown_so).rows("M49"),
     case!(away_on_the_real_server_shows)
         .rows("M49")
         .only(&[Backend::Ejabberd]),
@@ -16,6 +18,9 @@ pub(crate) const CASES: &[Case] = &[
     case!(a_bounce_removes_the_client).rows("M58 M59"),
     case!(a_bounce_is_no_leave_until_the_server_says_so).rows("M58"),
     case!(a_probe_is_answered_with_the_present).rows("M61"),
+    case!(a_probe_of_the_server_is_answered_with_the_present)
+        .rows("M61")
+        .only(&[Backend::Prosody]),
 ];
 
 async fn every_presence_tells_role_and_affiliation(t: Ctx) -> Result<()> {
@@ -32,15 +37,18 @@ async fn every_presence_tells_role_and_affiliation(t: Ctx) -> Result<()> {
     s.session
         .send(format!(":alice!user@host KICK {} {} :you too", s.channel, s.nick))
         .await?;
-    s.phone
-        .expect_presence(&s.occupant("carol"), "unavailable")
-        .await?;
     let mut seen = s.joined.order.clone();
+    let carol = s.occupant("carol");
+    seen.push(s.phone.expect_presence(&carol, "unavailable").await?);
+    seen.push(s.phone.expect_presence(&s.me(), "unavailable").await?);
+    // Who is outside is told so in the same form.
+    s.phone.send(tag("presence").attr("to", s.me())).await?;
     seen.push(s.phone.expect_presence(&s.me(), "unavailable").await?);
     seen.extend(s.phone.take_all(is_presence_of(&s.room)));
     let presences: Vec<_> = seen.into_iter().filter(|it| it.is_presence()).collect();
-    // Five at the join, two of frank, three that go, and the own end.
-    ensure!(presences.len() >= 10, "{presences:?}");
+    // Five at the join, two of frank, three that go, the own end, and that it is the end.
+    let shown: Vec<_> = presences.iter().map(|it| it.xml()).collect();
+    ensure!(presences.len() == 12, "{}: {shown:?}", presences.len());
     for presence in presences {
         let role_fits = match presence.kind() {
             "unavailable" => presence.role() == "none",
@@ -118,6 +126,31 @@ async fn away_on_the_real_server_shows(t: Ctx) -> Result<()> {
     shows_lunch(&s.phone, &alice, "admin", "moderator").await?;
     s.alice.send("AWAY").await?;
     shows_nothing(&s.phone, &alice).await
+}
+
+async fn who_was_away_before_the_join_is_shown_so(t: Ctx) -> Result<()> {
+    let (channel, nick) = (t.channel(), t.nick("bob"));
+    let (alice, carol) = (t.irc("alice").await?, t.irc("carol").await?);
+    for peer in [&alice, &carol] {
+        peer.join(&channel).await?;
+    }
+    alice.send("AWAY :at lunch").await?;
+    alice.expect_command("306", &[]).await?;
+    let (phone, room) = (t.client("phone").await?, t.room(&channel));
+    let occupant = |peer: &IrcPeer| format!("{room}/{}", peer.nick());
+    phone.join(&room, &nick).await?;
+    // Servers do not say so in the list of names; the gateway asks after the join.
+    let away = phone
+        .expect("alice, away", |stanza| {
+            is_presence_of(&occupant(&alice))(stanza) && stanza.child_text("show").as_deref() == Some("away")
+        })
+        .await?;
+    stands_as(&away, "admin", "moderator")?;
+    phone
+        .expect_none("carol, away", &room, |stanza| {
+            is_presence_of(&occupant(&carol))(stanza) && stanza.child_text("show").is_some()
+        })
+        .await
 }
 
 async fn shows_lunch(client: &Client, occupant: &str, affiliation: &str, role: &str) -> Result<()> {
@@ -302,4 +335,38 @@ async fn a_probe_is_answered_with_the_present(t: Ctx) -> Result<()> {
     stranger
         .expect_none("a presence", &s.room, is_presence_of(&s.room))
         .await
+}
+
+async fn a_probe_of_the_server_is_answered_with_the_present(t: Ctx) -> Result<()> {
+    // Servers probe for the user, not for one of the user's clients (RFC 6121 §4.3).
+    let second = Second::start(&t, "").await?;
+    let link = second.attached(GATEWAY).await?;
+    let (user, stranger) = (format!("bob@{DOMAIN}"), format!("eve@{DOMAIN}"));
+    let (room, nick) = (t.room(&t.channel()), t.nick("bob"));
+    let me = format!("{room}/{nick}");
+    link.join(&format!("{user}/phone"), &room, &nick).await?;
+    link.take_all();
+    for to in [&me, &room] {
+        for from in [&stranger, &user] {
+            let probe = tag("presence")
+                .attr("type", "probe")
+                .attr("from", from)
+                .attr("to", to);
+            link.send(&probe.to_string()).await?;
+        }
+        let present = link.expect("the present", is_presence_of(&me)).await?;
+        ensure!(
+            present.to() == user && present.kind().is_empty() && present.has_status(110),
+            "to {to}: {}",
+            present.xml()
+        );
+        stands_as(&present, "admin", "moderator")?;
+    }
+    link.settle(&user).await?;
+    let more = link.take_all();
+    ensure!(
+        !more.iter().any(is_presence_of(&room)),
+        "nobody else is answered: {more:?}"
+    );
+    second.stop().await
 }

@@ -32,6 +32,11 @@ async fn asks_for_what_it_needs(t: Ctx) -> Result<()> {
             "nobody is registered yet: {}",
             answer.xml()
         );
+        ensure!(
+            answer.find("nick", ns::REGISTER).is_some(),
+            "the nickname is asked for, with and without a form: {}",
+            answer.xml()
+        );
         let nick = field(&answer, "nick")?;
         ensure!(
             nick.children().any(|child| child.name() == "required"),
@@ -91,7 +96,8 @@ async fn standard_fields_have_their_standard_names(t: Ctx) -> Result<()> {
         );
         let names = names(form);
         // The account with its password, the nickname and the real name have names in the standard.
-        for standard in ["nick", "username", "password", "name"] {
+        let mapped = ["nick", "username", "password", "name"];
+        for standard in mapped {
             ensure!(names.contains(&standard), "the form has '{standard}': {names:?}");
         }
         ensure!(
@@ -123,6 +129,12 @@ async fn standard_fields_have_their_standard_names(t: Ctx) -> Result<()> {
             outside.is_empty() == beyond,
             "fields outside of the form: {outside:?}; the form requires others: {beyond}"
         );
+        for standard in mapped.iter().filter(|_| !beyond) {
+            ensure!(
+                outside.contains(standard),
+                "'{standard}' is outside of the form as well: {outside:?}"
+            );
+        }
     }
     Ok(())
 }

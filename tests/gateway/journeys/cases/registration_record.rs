@@ -22,16 +22,56 @@ pub(crate) async fn confirmed(t: &Ctx, user: &str, messages: usize) -> Result<()
     let question = format!(
         "SELECT COALESCE(MAX(pruned), 0) FROM portal JOIN login ON login.id = portal.login WHERE jid = '{user}'"
     );
+    at_least(t, &question, messages)
+        .await
+        .context("the messages are not confirmed")
+}
+
+/// Waits until so many messages for the user are on record.
+pub(crate) async fn kept(t: &Ctx, user: &str, messages: usize) -> Result<()> {
+    let question = format!(
+        "SELECT COUNT(*) FROM message JOIN portal ON portal.id = message.portal JOIN login ON login.id = portal.login \
+         WHERE jid = '{user}'"
+    );
+    at_least(t, &question, messages)
+        .await
+        .context("the messages are not on record")
+}
+
+async fn at_least(t: &Ctx, question: &str, number: usize) -> Result<()> {
     let until = async {
         let mut ticks = interval(Duration::from_millis(50));
-        while query(t, &question)?.parse::<usize>()? < messages {
+        while query(t, question)?.parse::<usize>()? < number {
             ticks.tick().await;
         }
         Ok(())
     };
-    timeout(patience(), until)
-        .await
-        .context("the messages are not confirmed")?
+    timeout(patience(), until).await?
+}
+
+/// The rows that have the text, in whatever column of whatever table.
+pub(crate) fn rows_with(t: &Ctx, text: &str) -> Result<Vec<String>> {
+    let all = dump(t)?;
+    Ok(all
+        .lines()
+        .filter(|line| line.contains(text))
+        .map(str::to_owned)
+        .collect())
+}
+
+/// Waits until no row has the text.
+pub(crate) async fn erased(t: &Ctx, text: &str) -> Result<()> {
+    let until = async {
+        let mut ticks = interval(Duration::from_millis(50));
+        while !rows_with(t, text)?.is_empty() {
+            ticks.tick().await;
+        }
+        anyhow::Ok(())
+    };
+    match timeout(patience(), until).await {
+        Ok(done) => done,
+        Err(_) => bail!("'{text}' is still on record: {:?}", rows_with(t, text)?),
+    }
 }
 
 /// The first value that a query gives.

@@ -3,13 +3,14 @@
 use viaduct_gateway_tests::prelude::*;
 
 use super::registration_support::register;
-use super::stage::{Stage, refused};
+use super::stage::{Script, Stage, refused};
 
 pub(crate) const CASES: &[Case] = &[
     case!(the_gateway_is_a_conference_service).rows("M1"),
     case!(own_rooms_are_listed_and_nobody_elses).rows("M2"),
     case!(features_follow_the_channel_modes).rows("M4"),
     case!(the_form_tells_about_the_room).rows("M5"),
+    case!(the_form_tells_whom_to_turn_to).rows("M5"),
     case!(occupants_are_not_listed_to_outsiders).rows("M6"),
     case!(guests_have_no_reserved_nick).rows("M8"),
     case!(a_registered_nick_is_reserved).rows("M8"),
@@ -268,4 +269,31 @@ pub(crate) fn field(info: &Element, var: &str) -> Option<String> {
     let fields = info.find_all("field", ns::DATA);
     let field = fields.into_iter().find(|field| field.attr("var") == Some(var))?;
     field.get_child("value", ns::DATA).map(Element::text)
+}
+
+async fn the_form_tells_whom_to_turn_to(t: Ctx) -> Result<()> {
+    let s = Script::set(&t, &["~alice", "~dave", "@carol", "erin"]).await?;
+    let contacts = async || {
+        let info = s.phone.disco_info(&s.room, None).await?;
+        let fields = info.find_all("field", ns::DATA);
+        let field = fields
+            .into_iter()
+            .find(|field| field.attr("var") == Some("muc#roominfo_contactjid"));
+        anyhow::Ok(field.map(|field| {
+            let values = field.children().filter(|child| child.name() == "value");
+            (
+                field.attr("type").unwrap_or_default().to_owned(),
+                values.map(Element::text).collect::<Vec<_>>(),
+            )
+        }))
+    };
+    let owners = ["alice", "dave"].map(|nick| s.server.person(nick)).to_vec();
+    let told = contacts().await?;
+    ensure!(told == Some(("jid-multi".into(), owners)), "{told:?}");
+    // Where nobody owns the room, or nobody knows who does, nobody is named.
+    s.line("carol", "MODE", "-qq alice dave").await?;
+    s.flush().await?;
+    let told = contacts().await?;
+    ensure!(told.is_none(), "{told:?}");
+    Ok(())
 }

@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = &[
     case!(the_subject_changes_when_the_topic_has_changed).rows("M63"),
     case!(a_subject_with_a_body_is_a_message).rows("M62"),
     case!(a_subject_needs_the_right).rows("M64"),
+    case!(a_subject_without_the_right_is_not_tried).rows("M64"),
     case!(the_network_may_refuse_a_subject).rows("M64"),
 ];
 
@@ -201,6 +202,20 @@ async fn a_subject_needs_the_right(t: Ctx) -> Result<()> {
     s.promote(&t).await?;
     s.phone.set_subject(&s.room, "mine").await?;
     s.phone.expect_subject(&s.me(), "mine").await?;
+    Ok(())
+}
+
+async fn a_subject_without_the_right_is_not_tried(t: Ctx) -> Result<()> {
+    // A server that would take whatever it is given: only the gateway is left to refuse.
+    let s = Script::set_with(&t, &Welcome::default(), &["@alice"], "+nt").await?;
+    let id = s.phone.set_subject(&s.room, "mine").await?;
+    refused(&s.phone.expect_error(&id).await?, "forbidden")?;
+    s.phone.say(&s.room, "that was all").await?;
+    s.session
+        .expect_command("PRIVMSG", &[&s.channel, "that was all"])
+        .await?;
+    let tried = s.session.take_all(|line| line.command == "TOPIC");
+    ensure!(tried.is_empty(), "{tried:?}");
     Ok(())
 }
 

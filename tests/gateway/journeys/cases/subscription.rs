@@ -2,10 +2,14 @@
 
 use viaduct_gateway_tests::prelude::*;
 
-use super::registration_support::{befriend, ensure_error, is_registered, register, send_presence};
+use super::link_fake::Second;
+use super::registration_support::{befriend, by_form, ensure_error, is_registered, register, send_presence};
 
 pub(crate) const CASES: &[Case] = &[
     case!(a_registration_asks_for_the_users_presence_once).rows("G23 G4"),
+    case!(the_request_goes_out_once_and_from_the_domain)
+        .rows("G23 G4")
+        .only(&[Backend::Prosody]),
     case!(the_registered_may_subscribe).rows("G24"),
     case!(who_is_not_registered_is_told_how).rows("G24"),
     case!(strangers_may_not_subscribe).rows("G24"),
@@ -55,6 +59,36 @@ async fn a_registration_asks_for_the_users_presence_once(t: Ctx) -> Result<()> {
     phone
         .expect_none("a second request", FIXED_GATEWAY, of_gateway)
         .await
+}
+
+async fn the_request_goes_out_once_and_from_the_domain(t: Ctx) -> Result<()> {
+    // XMPP servers pass on one of several requests only, and not the resource that it came from.
+    let second = Second::start(&t, "").await?;
+    let link = second.attached(FIXED_GATEWAY).await?;
+    let (user, nick) = (format!("bob@{DOMAIN}"), t.nick("bob"));
+    let phone = format!("{user}/phone");
+    let iq = tag("iq")
+        .attr("type", "set")
+        .attr("id", "register")
+        .attr("from", &phone)
+        .attr("to", FIXED_GATEWAY)
+        .child(by_form(&[("nick", &nick)]));
+    link.send(&iq.to_string()).await?;
+    let result = |stanza: &Element| stanza.is_iq() && stanza.id() == "register";
+    let result = link.expect("the result", result).await?;
+    ensure!(result.kind() == "result", "{}", result.xml());
+    link.settle(&phone).await?;
+    let all = link.take_all();
+    let asks: Vec<_> = all
+        .iter()
+        .filter(|stanza| stanza.is_presence() && stanza.kind() == "subscribe")
+        .map(|stanza| (stanza.from(), stanza.to()))
+        .collect();
+    ensure!(
+        asks == [(FIXED_GATEWAY, user.as_str())],
+        "one request, from the domain to the bare JID: {asks:?}"
+    );
+    second.stop().await
 }
 
 async fn the_registered_may_subscribe(t: Ctx) -> Result<()> {

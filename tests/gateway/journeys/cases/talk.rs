@@ -2,7 +2,7 @@
 
 use viaduct_gateway_tests::prelude::*;
 
-use super::stage::{Script, Stage, answer_modes, greet, refused};
+use super::stage::{Script, Stage, answer_modes, greet, refused, stands_as};
 
 pub(crate) const CASES: &[Case] = &[
     case!(words_go_both_ways).rows("M38"),
@@ -10,6 +10,7 @@ pub(crate) const CASES: &[Case] = &[
     case!(refused_words_are_shown_to_nobody).rows("M38"),
     case!(ids_of_clients_are_kept).rows("M39"),
     case!(visitors_are_not_heard).rows("M40"),
+    case!(visitors_are_stopped_before_the_network).rows("M40"),
     case!(outsiders_are_not_heard).rows("M41"),
     case!(rooms_that_cannot_be_are_not_found).rows("M42"),
     case!(extensions_reach_the_other_clients).rows("M43"),
@@ -166,6 +167,27 @@ async fn visitors_are_not_heard(t: Ctx) -> Result<()> {
     let participant = s.phone.expect_presence(&s.me(), "").await?;
     ensure!(participant.role() == "participant", "{}", participant.xml());
     s.flush_out("now I may").await
+}
+
+async fn visitors_are_stopped_before_the_network(t: Ctx) -> Result<()> {
+    // A server that would take whatever it is given: only the gateway is left to refuse.
+    let s = Script::set_with(&t, &Welcome::default(), &["@alice"], "+nm").await?;
+    stands_as(&s.joined.me, "none", "visitor")?;
+    let id = s.phone.say(&s.room, "may I?").await?;
+    let error = s.phone.expect_error(&id).await?;
+    refused(&error, "forbidden")?;
+
+    s.phone.chat(&s.occupant("alice"), "that was all").await?;
+    s.session
+        .expect_command("PRIVMSG", &["alice", "that was all"])
+        .await?;
+    let bridged = s.session.take_all(|line| line.is("PRIVMSG", &[&s.channel]));
+    ensure!(bridged.is_empty(), "{bridged:?}");
+    s.phone
+        .expect_none("a reflection or a second error", &s.room, |stanza| {
+            stanza.body().as_deref() == Some("may I?") || stanza.id() == id
+        })
+        .await
 }
 
 async fn outsiders_are_not_heard(t: Ctx) -> Result<()> {

@@ -22,8 +22,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -46,6 +51,8 @@ pub struct IrcServer {
 #[derive(Debug)]
 pub struct IrcSession {
     wire: IrcWire,
+    /// What the client has shown.
+    certificate: Option<Vec<u8>>,
 }
 
 /// What a scripted server says to somebody who registers.
@@ -92,14 +99,16 @@ impl IrcServer {
         })
     }
 
-    /// Listens with TLS.
+    /// Listens with TLS. Clients are asked for a certificate, and may have none; whose it is, is the test's business.
     pub async fn bind_tls(addr: SocketAddr, certificate: &Certificate, voice: Voice) -> Result<Self> {
         let chain = CertificateDer::pem_file_iter(&certificate.chain)?.collect::<Result<Vec<_>, _>>()?;
         let key = PrivateKeyDer::from_pem_file(&certificate.key)?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = Arc::new(default_provider());
         let config =
             rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let config = config.with_no_client_auth().with_single_cert(chain, key)?;
+        let config = config
+            .with_client_cert_verifier(Arc::new(AnyCertificate))
+            .with_single_cert(chain, key)?;
         Ok(Self {
             tls: Some(TlsAcceptor::from(Arc::new(config))),
             ..Self::bind(addr, voice).await?
@@ -121,6 +130,7 @@ impl IrcServer {
             self.sessions.fetch_add(1, Ordering::Relaxed)
         );
         let voice = self.voice.transcript().voice(&name);
+        let mut certificate = None;
         let wire = match &self.tls {
             None => {
                 let (reader, writer) = stream.into_split();
@@ -130,11 +140,14 @@ impl IrcServer {
                 let stream = timeout(patience(), tls.accept(stream))
                     .await
                     .context("the TLS handshake takes too long")?;
-                let (reader, writer) = tokio::io::split(stream.context("the TLS handshake fails")?);
+                let stream = stream.context("the TLS handshake fails")?;
+                let shown = stream.get_ref().1.peer_certificates();
+                certificate = shown.and_then(|chain| chain.first()).map(|first| first.to_vec());
+                let (reader, writer) = tokio::io::split(stream);
                 IrcWire::new(reader, writer, voice, Box::new(pong))
             }
         };
-        Ok(IrcSession { wire })
+        Ok(IrcSession { wire, certificate })
     }
 
     /// Waits for the next connection and gives it raw, before any TLS.
@@ -151,6 +164,56 @@ fn pong(line: &Line) -> Option<Vec<String>> {
         .then(|| vec![format!(":irc.test PONG irc.test :{}", line.last())])
 }
 
+/// Takes whatever certificate a client shows, or none, as IRC servers do: what counts is its fingerprint. That the client
+/// has the key is checked.
+#[derive(Debug)]
+struct AnyCertificate;
+
+impl ClientCertVerifier for AnyCertificate {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = default_provider().signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, &algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = default_provider().signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, &algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        default_provider()
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
 impl Deref for IrcSession {
     type Target = IrcWire;
 
@@ -160,6 +223,11 @@ impl Deref for IrcSession {
 }
 
 impl IrcSession {
+    /// The certificate that the client has shown, in DER.
+    pub fn certificate(&self) -> Option<&[u8]> {
+        self.certificate.as_deref()
+    }
+
     /// From now on lines go through the closure first: what it gives for a line is sent and the test does not
     /// see the line; for `None` the line waits for the test. This replaces the answer to PING too.
     pub fn respond(&self, script: impl FnMut(&Line) -> Option<Vec<String>> + Send + 'static) {

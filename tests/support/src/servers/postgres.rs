@@ -1,6 +1,7 @@
 //! A throw-away PostgreSQL.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use anyhow::Result;
 
@@ -11,6 +12,8 @@ use crate::scratch::Scratch;
 
 /// The role that owns everything.
 const ROLE: &str = "postgres";
+/// What it logs when it can be used.
+const READY: &str = "ready to accept connections";
 
 /// A PostgreSQL cluster in a temporary directory, without care for what a power cut would do to it.
 #[derive(Debug)]
@@ -61,10 +64,27 @@ impl Postgres {
             databases: AtomicU32::new(0),
         };
         this.process.start().await?;
-        this.process
-            .wait_for_log("ready to accept connections", start_patience())
-            .await?;
+        this.process.wait_for_log(READY, start_patience()).await?;
         Ok(this)
+    }
+
+    /// Ends it at once (SIGKILL), as a crash does.
+    pub async fn kill(&self) -> Result<()> {
+        self.process.kill().await
+    }
+
+    /// Starts it again after [`Postgres::kill`]. It refuses that until the last of its old processes is gone, which only
+    /// they know; it is asked again until then.
+    pub async fn start_again(&self) -> Result<()> {
+        let deadline = Instant::now() + start_patience();
+        loop {
+            self.process.start().await?;
+            let ready = self.process.wait_for_log(READY, start_patience()).await;
+            if ready.is_ok() || Instant::now() > deadline {
+                return ready;
+            }
+            self.process.kill().await?;
+        }
     }
 
     /// The URL of the database `postgres`, for programs that make databases of their own.

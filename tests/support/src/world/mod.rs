@@ -271,6 +271,13 @@ impl World {
         &self.gateway
     }
 
+    /// The gateway's PostgreSQL; only in a world that has one.
+    pub fn postgres(&self) -> &Postgres {
+        self.postgres
+            .as_ref()
+            .expect("the test asks for a world with PostgreSQL")
+    }
+
     /// The proxy between the gateway and the XMPP server; only in a world that is proxied.
     pub fn link(&self) -> &Proxy {
         self.link.as_ref().expect("the test asks for a proxied world")

@@ -9,6 +9,7 @@
 //! | `E: …` | the core is told this (see `show`) |
 //! | `T: 5` | five seconds pass |
 //! | `X: lost`, `X: left`, `X: end` | the connection is gone, was left, or ended by itself |
+//! | `X: sts` | for how long the server wants to be reached encrypted |
 //! | `O: …` | options of the login, before everything else |
 
 mod scenarios;
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use viaduct_bridge::{Name, Secret, ServerId, Timestamp};
 
-use super::{Client, Credentials, Identity, Now, Rooms};
+use super::{Client, Credentials, Identity, Now, Rooms, Security, Webirc};
 use crate::config::Flood;
 
 use show::show;
@@ -69,10 +70,15 @@ impl Play {
                 nick: Name::from("alice"),
                 username: "al".into(),
                 realname: "Alice".into(),
+                webirc: None,
                 server_password: None,
                 credentials: None,
+                security: Security::Verified,
+                only_upgrade: false,
                 warning: None,
                 away: None,
+                commands: Vec::new(),
+                motd: false,
             },
             rooms: Rooms::default(),
         }
@@ -127,6 +133,9 @@ impl Play {
                     self.look();
                 }
                 return;
+            }
+            ("X", "sts") => {
+                self.told.push(format!("{:?}", client.take_sts()));
             }
             ("X", "end") => {
                 let end = client.end().expect("the connection has ended");
@@ -187,6 +196,21 @@ impl Play {
                     account: account.into(),
                     password: (!password.is_empty()).then(|| Secret::new(password)),
                     certificate: name == "certificate",
+                });
+            }
+            "plain" => self.identity.security = Security::PlainByChoice,
+            "fallback" => self.identity.security = Security::PlainByFallback,
+            "unverified" => self.identity.security = Security::Unverified,
+            "webirc" => {
+                let words: Vec<&str> = value.split(' ').collect();
+                let [password, gateway, host, ip] = words[..] else {
+                    panic!("webirc has four words");
+                };
+                self.identity.webirc = Some(Webirc {
+                    password: Secret::new(password),
+                    gateway: gateway.into(),
+                    host: host.into(),
+                    ip: ip.into(),
                 });
             }
             "pass" => self.identity.server_password = Some(Secret::new(value)),

@@ -27,7 +27,11 @@ scenarios! {
     account_by_certificate
     account_login
     account_refused
+    account_required
+    account_refused_in_plain_text
+    account_without_certificate
     account_without_sasl
+    ban_list
     bans
     capabilities_one_by_one
     capabilities_old_server
@@ -45,14 +49,18 @@ scenarios! {
     fence
     fence_errors
     flood
+    folded_names
     forward
+    invitations
     labels
+    list
     lost
     messages
     nick_changes
     nick_in_use
     nick_too_long
     private_messages
+    programs
     questions_wait
     ranks
     relations
@@ -60,8 +68,36 @@ scenarios! {
     relations_unknown
     rename
     replies_of_the_standard
+    services
+    settings
     split
+    sts_encrypted
+    sts_late
+    sts_plain_by_choice
+    sts_unencrypted
+    sts_unverified
     typing
+    utf8_only
+    webirc
+    watch_ison
+    watch_monitor
+    who_is_away
+    who_is_away_once
+    whois
+}
+
+/// The answer to WHO has a line for each person, so nobody asks about a crowd.
+#[test]
+fn who_is_away_in_a_crowd_is_not_asked() {
+    for (people, asked) in [(299, "C: WHO #c\n"), (300, "")] {
+        let names: Vec<String> = (0..people).map(|n| format!("n{n}")).collect();
+        let names = names.join(" ");
+        play(&format!(
+            "C: CAP LS 302\nC: NICK alice\nC: USER al 0 * :Alice\nS: :s 001 alice :hi\nS: :s 376 alice :end\n\
+             E: online as alice (alice)\nS: :alice!u@h JOIN #c\nC: MODE #c\nS: :s 353 alice = #c :alice {names}\n\
+             S: :s 366 alice #c :End\nS: :s 324 alice #c +n\nE: #c joined as alice: alice {names}\nT: 100\n{asked}"
+        ));
+    }
 }
 
 /// Whatever bytes a server sends, the client lives on, and what it writes are lines.
@@ -176,4 +212,49 @@ fn ten_thousand_random_lines() {
         }
         play.told.clear();
     }
+}
+
+/// Who writes faster than the server takes lines is told so, and to slow down; what was taken before is not lost.
+#[test]
+fn what_waits_is_bounded() {
+    let mut play = Play::new();
+    play.option("flood 4");
+    play.begin();
+    for line in [
+        ":irc.test CAP * LS :",
+        ":irc.test 001 alice :Welcome",
+        ":irc.test 376 alice :End of MOTD",
+    ] {
+        play.act("S", line);
+    }
+    play.told.clear();
+    for number in 1..=300 {
+        play.act("U", &format!("say {number} bob x"));
+    }
+    let refused = |line: &&String| line.contains(" failed Throttled: ") && line.contains("Try again in ");
+    let refused = play.told.iter().filter(refused).count();
+    assert_eq!(refused, play.told.len(), "{:?}", play.told);
+    assert!((90..=100).contains(&refused), "{refused} were refused");
+    let written = |play: &Play| {
+        play.written
+            .iter()
+            .filter(|line| line.starts_with("PRIVMSG"))
+            .count()
+    };
+    for _ in 0..10_000 {
+        let fence = play
+            .written
+            .iter()
+            .rev()
+            .find(|line| line.starts_with("PING"))
+            .cloned();
+        if let Some(fence) = fence {
+            play.act("S", &fence.replace("PING :", ":irc.test PONG irc.test :"));
+        }
+        play.act("T", "1");
+        if written(&play) + refused == 300 {
+            return;
+        }
+    }
+    panic!("{} of {} were written", written(&play), 300 - refused);
 }

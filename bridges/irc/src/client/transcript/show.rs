@@ -1,8 +1,8 @@
 //! Events in one line each, for transcripts.
 
 use viaduct_bridge::{
-    Departure, Failure, Level, Member, Message, MessageKind, Outcome, PersonEvent, Rank, Reaction, Relation,
-    RemoteEvent, Retraction, RoomEvent, RoomFlags, ServerEvent, Topic,
+    Departure, Failure, Level, Member, Message, MessageKind, Outcome, PersonEvent, Profile, Rank, Reaction,
+    Relation, RemoteEvent, Reply, Retraction, RoomEvent, RoomFlags, ServerEvent, Topic,
 };
 
 pub(super) fn show(event: &RemoteEvent) -> String {
@@ -21,7 +21,8 @@ fn server(event: &ServerEvent) -> String {
             format!("online as {nick} ({me}){warning}")
         }
         ServerEvent::Notice { text } => format!("notice: {text}"),
-        ServerEvent::Invited { room, by } => format!("invited into {} by {by}", room.room),
+        ServerEvent::NickOwned { nick, services } => format!("{nick} is owned, says {services}"),
+        ServerEvent::Invited { room, by, person } => format!("invited into {} by {by} ({person})", room.room),
         ServerEvent::Relations(able) => {
             let all = [
                 ("replies", able.replies),
@@ -94,6 +95,9 @@ fn person_event(event: &PersonEvent) -> String {
         PersonEvent::Typing(state) => format!("types: {state:?}"),
         PersonEvent::Renamed { to, nick } => format!("is now {to} ({nick})"),
         PersonEvent::Gone { reason } => format!("gone: {}", reason.as_deref().unwrap_or("")),
+        PersonEvent::Online { nick } => format!("online as {nick}"),
+        PersonEvent::Offline => "offline".to_owned(),
+        PersonEvent::Away { text: Some(text) } if text.is_empty() => "away".to_owned(),
         PersonEvent::Away { text: Some(text) } => format!("away: {text}"),
         PersonEvent::Away { text: None } => "back".to_owned(),
     }
@@ -161,7 +165,52 @@ fn show_outcome(outcome: &Outcome) -> String {
             let ids: String = ids.iter().map(|id| format!(" id={}", id.0)).collect();
             format!("accepted{ids}")
         }
+        Outcome::Answered(reply) => show_reply(reply),
         Outcome::Failed(failure) => format!("failed {}", show_failure(failure)),
+    }
+}
+
+fn show_reply(reply: &Reply) -> String {
+    match reply {
+        Reply::Rooms(rooms) => {
+            let rooms: Vec<String> = rooms
+                .iter()
+                .map(|room| format!("{}={}({}){}", room.name, room.shown, room.people, room.subject))
+                .collect();
+            format!("rooms: {}", rooms.join(", "))
+        }
+        Reply::Profile(profile) => {
+            let Profile {
+                nick,
+                real_name,
+                address,
+                server,
+                account,
+                idle,
+                since,
+                away,
+                rooms,
+                notes,
+            } = profile;
+            let words = [nick, real_name, address, server, account, away];
+            let words: Vec<&str> = words.iter().map(|word| word.as_deref().unwrap_or("-")).collect();
+            let since = since.map(|since| since.0 / 1_000_000);
+            let idle = idle.map(|idle| idle.as_secs());
+            format!(
+                "profile: {} idle={idle:?} since={since:?} rooms={rooms:?} notes={notes:?}",
+                words.join("|")
+            )
+        }
+        Reply::Bans(bans) => {
+            let bans = bans.iter().map(|ban| match &ban.person {
+                Some(person) => format!(" {}={person}", ban.mask),
+                None => format!(" {}", ban.mask),
+            });
+            format!("bans:{}", bans.collect::<String>())
+        }
+        Reply::Version(text) => format!("version: {text}"),
+        Reply::Pong => "pong".to_owned(),
+        Reply::Clock { at, offset } => format!("clock: {} {offset:+}", at.0 / 1_000_000),
     }
 }
 

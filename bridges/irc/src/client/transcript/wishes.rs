@@ -1,14 +1,15 @@
 //! What the user wants, as transcripts write it.
 
 use viaduct_bridge::{
-    Command, Content, MessageId, MessageKind, Name, PersonId, Rank, Recipient, Relation, RoomId, Secret,
-    ServerId, Target, Text, Timestamp, TransactionId, Typing,
+    Command, Content, MessageId, MessageKind, Name, PersonId, Probe, Question, Rank, Recipient, Relation,
+    RoomChange, RoomId, Secret, ServerId, Target, Text, Timestamp, TransactionId, Typing,
 };
 
 /// `join #c [key]`, `leave #c [words]`, `say 1 #c words`, `me 1 #c words`, `notice 1 #c words`, `topic 1 #c words`,
 /// `nick 1 new`, `rank 1 #c bob +ov-h`, `kick 1 #c bob [words]`, `ban 1 #c bob [words]`, `unban 1 #c bob`,
-/// `away [words]`, `connect`, `reply 1 #c id words`, `react 1 #c id +yes -no`, `retract 1 #c id[,id] [words]`,
-/// `typing #c active`,
+/// `away [words]`, `connect`, `list 1 .`, `invite 1 #c bob`, `watch bob`, `unwatch bob`,
+/// `bans 1 #c`, `set 1 #c +m -i +k=word`, `whois 1 bob`, `version 1 bob`, `ping 1 bob`, `time 1 bob`,
+/// `reply 1 #c id words`, `react 1 #c id +yes -no`, `retract 1 #c id[,id] [words]`, `typing #c active`,
 /// `join-since #c microseconds`. In words, `\n` ends a line.
 pub(super) fn command(text: &str) -> Command {
     let text = text.replace("\\n", "\n");
@@ -22,14 +23,25 @@ pub(super) fn command(text: &str) -> Command {
         room: Name::from(name),
     };
     let some = |words: &str| (!words.is_empty()).then(|| Name::from(words));
+    let person = |name: &str| PersonId {
+        server: ServerId(Name::from("irc.test")),
+        person: Name::from(name),
+    };
+    if matches!(verb, "watch" | "unwatch") {
+        let person = person(rest);
+        return if verb == "watch" {
+            Command::Watch { person }
+        } else {
+            Command::Unwatch { person }
+        };
+    }
     if verb == "typing" {
         let (name, state) = rest.split_once(' ').expect("a target and a state");
         return Command::Typing {
             to: if name.starts_with('#') {
                 Recipient::Room(room(name))
             } else {
-                let person = Name::from(name);
-                Recipient::Person(PersonId { server, person })
+                Recipient::Person(person(name))
             },
             state: match state {
                 "active" => Typing::Active,
@@ -117,6 +129,47 @@ pub(super) fn command(text: &str) -> Command {
             target: Box::new(read_target(person)),
             reason: some(more),
         },
+        "invite" => Command::Invite {
+            txn,
+            room: room(target),
+            person: Name::from(person),
+        },
+        "whois" | "version" | "ping" | "time" => {
+            let person = PersonId {
+                server,
+                person: Name::from(target),
+            };
+            let program = |what| Question::Program {
+                person: person.clone(),
+                what,
+            };
+            let question = match verb {
+                "whois" => Question::Profile(person),
+                "version" => program(Probe::Version),
+                "ping" => program(Probe::Ping),
+                _ => program(Probe::Time),
+            };
+            Command::Ask {
+                txn,
+                question,
+                nick: None,
+            }
+        }
+        "bans" => Command::Ask {
+            txn,
+            question: Question::Bans(room(target)),
+            nick: None,
+        },
+        "set" => Command::SetRoom {
+            txn,
+            room: room(target),
+            change: read_change(all),
+        },
+        "list" => Command::Ask {
+            txn,
+            question: Question::Rooms(server),
+            nick: None,
+        },
         "topic" => Command::SetTopic {
             txn,
             room: room(target),
@@ -160,6 +213,25 @@ fn read_target(ids: &str) -> Target {
         ids: ids.split(',').map(|id| MessageId(Name::from(id))).collect(),
         at: Timestamp(1_000_000_000_000_000),
     }
+}
+
+/// `+m`, `-i`, `+t`, `+s`, `-s`, `+k=word`, `-k`, `+l=5`, `-l`, with spaces between.
+fn read_change(text: &str) -> RoomChange {
+    let mut change = RoomChange::default();
+    for word in text.split(' ') {
+        let set = word.starts_with('+');
+        let (mode, value) = word[1..].split_once('=').unwrap_or((&word[1..], ""));
+        match mode {
+            "m" => change.moderated = Some(set),
+            "i" => change.invite_only = Some(set),
+            "t" => change.topic_locked = Some(set),
+            "s" => change.hidden = Some(set),
+            "k" => change.password = Some(set.then(|| Secret::new(value))),
+            "l" => change.limit = Some(set.then(|| value.parse().expect("a number"))),
+            _ => panic!("unknown mode {word}"),
+        }
+    }
+    change
 }
 
 fn read_ranks(text: &str) -> (Rank, Rank) {

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 use viaduct_bridge::loopback::{LoopbackBridge, LoopbackNetwork, Settings};
 use viaduct_bridge::{Name, Timestamp, TransactionId};
-use viaduct_core::access::Access;
+use viaduct_core::access::{Access, Registration};
 use viaduct_core::context::{Context, Entropy, IdSource};
 use viaduct_core::effect::{Effect, Effects, Input, Mark, ReplayRequest, Timer};
 use viaduct_core::login::Referring;
@@ -52,13 +52,15 @@ impl Stage {
                 spawn,
             )),
             access: Access::new(vec![BareJid::new("example.org").expect("a domain")], Vec::new()),
-            registration_required: false,
+            registration: Registration::Optional,
+            allow_unregister: true,
             ids: IdSource::new(0, Timestamp(1)),
             entropy: Box::new(NoEntropy),
             occupant_secret: [0; 32],
             version: "0",
             history_default: 20,
             max_pending: 100,
+            grace: Duration::from_secs(600),
         };
         let (core_heard, core_memory) = (Arc::clone(&heard), Arc::clone(&memory));
         let gateway = Gateway {

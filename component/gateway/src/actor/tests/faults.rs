@@ -66,6 +66,40 @@ async fn a_failed_commit_is_told_to_everybody_who_depends_on_it() {
     assert_eq!(stage.sent().await, ["sent-4"]);
 }
 
+/// While a database is away, what comes waits as long as there is room; who comes then is asked to wait, and everybody else
+/// is served in order when it is back.
+#[tokio::test(start_paused = true)]
+async fn while_the_store_is_away_what_waits_is_bounded() {
+    const SAID: usize = 8000;
+    let stage = Stage::new();
+    stage.memory.hold();
+    for number in 0..SAID {
+        stage.say(&format!("write-{number}+send-{number}"));
+        if number < 1500 {
+            // Each in a commit of its own, as on a quiet day.
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+    let refused = xml(&stage).await;
+    let (told, patient) = ("resource-constraint", "<error type='wait'");
+    let refused = (refused.matches(told).count(), refused.matches(patient).count());
+    assert_eq!(refused.0, refused.1, "those who are refused are asked to wait");
+    assert!((1000..4000).contains(&refused.0), "{}", refused.0);
+    let mut sent = Vec::new();
+    while !stage.memory.commit(&Ok(())).is_empty() {
+        sent.extend(stage.sent().await);
+    }
+    let arrived: Vec<usize> = sent
+        .iter()
+        .filter_map(|id| id.strip_prefix("sent-")?.parse().ok())
+        .collect();
+    assert_eq!(arrived.len() + refused.0, SAID);
+    assert!(
+        arrived.windows(2).all(|pair| pair[0] < pair[1]),
+        "in order and once"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_taken_over_ends_the_process() {
     let stage = Stage::new();

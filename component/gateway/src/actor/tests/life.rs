@@ -114,6 +114,34 @@ async fn a_flood_is_refused_and_the_rest_arrives_in_order() {
     assert_eq!(stage.sent().await, ["sent-6000"]);
 }
 
+/// One user floods: what the others say at the same moment waits for one turn of theirs, not for the flood. Counted in
+/// stanzas that come before theirs, not in time.
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_one_delays_the_others_by_a_turn() {
+    /// As many as an actor handles before others have their turn.
+    const TURN: usize = 256;
+    let stage = Stage::new();
+    let others = ["you@example.org/r", "they@example.org/r"];
+    for other in others {
+        stage.say_as(other, "busy-1");
+    }
+    stage.say("busy-1");
+    stage.sent().await;
+    for number in 1..=4000 {
+        stage.say(&format!("send-{number}"));
+    }
+    for (number, other) in (9001..).zip(others) {
+        stage.say_as(other, &format!("send-{number}"));
+    }
+    let sent = stage.sent().await;
+    assert_eq!(sent.len(), 4000 + others.len());
+    for number in 9001..=9002 {
+        let before = sent.iter().position(|id| *id == format!("sent-{number}"));
+        let before = before.expect("it is sent");
+        assert!(before <= 2 * TURN + 1, "{before} stanzas of the flood came first");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_actor_takes_little_memory() {
     let stage = Stage::new();

@@ -1,28 +1,38 @@
-//! A login on a desk: stanzas and events in, effects out, as lines of text. Time stands still, ids are counted.
+//! A login on a desk: stanzas and events in, effects out, as lines of text. Time stands still unless it is moved, ids are
+//! counted.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use viaduct_bridge::{
     Account, Address, Answers, BadAddress, BoxFuture, Bridge, Capabilities, Failure, Form, Level, LoginFlow,
     Member, Name, PersonId, Rank, Relations, RemoteEvent, RoomEvent, RoomFlags, RoomId, ServerId, Session,
     SessionContext, Step, Timestamp,
 };
-use viaduct_core::access::Access;
+use viaduct_core::access::{Access, Registration};
 use viaduct_core::context::{Context, Entropy, IdSource};
 use viaduct_core::effect::{Effect, Effects, Input, Mark, Related};
 use viaduct_core::login::{Login, Referring};
-use viaduct_core::records::LoadedLogin;
+use viaduct_core::records::{LoadedLogin, LoginId, LoginRecord, Preferences};
 use viaduct_core::refer::{Found, Lookup};
 use viaduct_core::stanza::Incoming;
 
 pub(crate) const ROOM: &str = "#room%srv@gw.example";
 pub(crate) const PHONE: &str = "me@example/phone";
 
-/// The moment at which everything happens.
+/// The moment at which everything happens, unless said otherwise.
 pub(crate) const NOW: Timestamp = Timestamp(1_000_000_000_000_000);
 
+/// How long a place is kept for a client that was lost.
+pub(crate) const GRACE: Duration = Duration::from_secs(77);
+
 /// A network with `name%server` addresses that does nothing by itself.
-struct TestBridge(Capabilities);
+struct TestBridge {
+    capabilities: Capabilities,
+    /// Whether square brackets are curly ones, as a server may say after a while.
+    folds: Arc<AtomicBool>,
+}
 
 struct NoEntropy;
 
@@ -40,13 +50,19 @@ impl Bridge for TestBridge {
         "Test".into()
     }
     fn capabilities(&self) -> &Capabilities {
-        &self.0
+        &self.capabilities
     }
     fn parse(&self, localpart: &str) -> Result<Address, BadAddress> {
-        let (name, server) = localpart
-            .rsplit_once('%')
-            .ok_or_else(|| BadAddress::new("no server"))?;
+        let Some((name, server)) = localpart.rsplit_once('%') else {
+            return Ok(Address::Server(ServerId(localpart.into())));
+        };
         let server = ServerId(server.into());
+        let folded = name.replace('[', "{").replace(']', "}");
+        let name = if self.folds.load(Ordering::Relaxed) {
+            folded.as_str()
+        } else {
+            name
+        };
         Ok(if name.starts_with('#') {
             Address::Room(RoomId {
                 server,
@@ -119,6 +135,8 @@ fn capabilities() -> Capabilities {
         create_rooms: Level::Full,
         room_passwords: Level::Full,
         away: Level::Full,
+        raw: Level::Full,
+        watch: Level::Full,
         relations: Relations::NONE,
         resubmit: false,
         guests: true,
@@ -132,35 +150,61 @@ pub(crate) struct Desk {
     login: Login,
     /// Marks of what was sent and not confirmed.
     pub(crate) marks: Vec<Mark>,
+    /// What the clock says, here and on the network.
+    pub(crate) now: Timestamp,
+    folds: Arc<AtomicBool>,
 }
 
 impl Desk {
     pub(crate) fn new(loaded: Option<LoadedLogin>) -> Self {
-        Self::able(Relations::NONE, loaded)
+        Self::made(Relations::NONE, loaded, |_| {})
     }
 
     /// The network can do this with older messages.
     pub(crate) fn able(relations: Relations, loaded: Option<LoadedLogin>) -> Self {
+        Self::made(relations, loaded, |_| {})
+    }
+
+    /// A desk in a gateway that is not as usual.
+    pub(crate) fn with(loaded: Option<LoadedLogin>, change: impl FnOnce(&mut Context)) -> Self {
+        Self::made(Relations::NONE, loaded, change)
+    }
+
+    fn made(relations: Relations, loaded: Option<LoadedLogin>, change: impl FnOnce(&mut Context)) -> Self {
         let jid = |text: &str| jid::BareJid::new(text).expect("a JID in the test");
-        let ctx = Context {
+        let folds = Arc::new(AtomicBool::new(false));
+        let mut ctx = Context {
             domain: "gw.example".into(),
-            bridge: Arc::new(TestBridge(Capabilities {
-                relations,
-                ..capabilities()
-            })),
+            bridge: Arc::new(TestBridge {
+                capabilities: Capabilities {
+                    relations,
+                    ..capabilities()
+                },
+                folds: Arc::clone(&folds),
+            }),
             access: Access::new(vec![jid("example")], vec![]),
-            registration_required: false,
+            registration: Registration::Optional,
+            allow_unregister: true,
             ids: IdSource::new(100, Timestamp(0)),
             entropy: Box::new(NoEntropy),
             occupant_secret: [1; 32],
             version: "1.2.3",
             history_default: 20,
             max_pending: 100,
+            grace: GRACE,
         };
+        change(&mut ctx);
         Self {
             login: Login::new(Arc::new(ctx), jid("me@example"), loaded),
             marks: Vec::new(),
+            now: NOW,
+            folds,
         }
+    }
+
+    /// From now on square brackets are curly ones.
+    pub(crate) fn fold_brackets(&self) {
+        self.folds.store(true, Ordering::Relaxed);
     }
 
     /// A desk whose login has started and whose link is up.
@@ -174,7 +218,7 @@ impl Desk {
     /// One input; its effects as lines.
     pub(crate) fn input(&mut self, input: Input) -> Vec<String> {
         let mut effects = Effects::default();
-        self.login.handle(NOW, input, &mut effects);
+        self.login.handle(self.now, input, &mut effects);
         effects.0.into_iter().map(|effect| self.line(effect)).collect()
     }
 
@@ -255,7 +299,7 @@ impl Desk {
             txn: None,
             sender: who.into(),
             nick: who.into(),
-            at: NOW,
+            at: self.now,
             content: viaduct_bridge::Content::plain(body),
             relation: None,
             missed: false,
@@ -324,4 +368,25 @@ pub(crate) fn shown(lines: &[String]) -> Vec<String> {
         .collect();
     shown.sort_unstable();
     shown
+}
+
+/// The record of a user who is registered and in no room.
+pub(crate) fn registered() -> LoadedLogin {
+    LoadedLogin {
+        login: LoginRecord {
+            id: LoginId(1),
+            gateway: "gw.example".into(),
+            user: "me@example".into(),
+            account: Some(Account {
+                name: "me".into(),
+                ..Account::default()
+            }),
+            preferences: Preferences::default(),
+        },
+        settings: vec![],
+        portals: Vec::new(),
+        outbox: Vec::new(),
+        warned: vec![],
+        contacts: Vec::new(),
+    }
 }

@@ -1,11 +1,8 @@
 //! What happens when a link is lost and comes back, on either side, and after a restart of the gateway.
 
-#[expect(dead_code, reason = "each file of tests uses a part of the desk")]
-mod desk;
-
 use std::sync::Arc;
 
-use desk::{Desk, NOW, PHONE, ROOM, joined, member, room_id, shown, stanzas};
+use crate::desk::{Desk, NOW, PHONE, ROOM, joined, member, room_id, shown, stanzas};
 use viaduct_bridge::{
     Content, Departure, Failure, Outcome, Recipient, RemoteEvent, RoomEvent, TransactionId,
 };
@@ -139,7 +136,8 @@ fn a_lost_network_keeps_the_client_in_the_room() {
     assert_eq!(shown(&back), ["+dave", "-bob"]);
 }
 
-fn restarted(outbox: Vec<OutboxRecord>) -> LoadedLogin {
+/// A login with the user's phone in the room, as after a restart.
+pub(crate) fn restarted(outbox: Vec<OutboxRecord>) -> LoadedLogin {
     let login = LoginRecord {
         id: LoginId(1),
         gateway: "gw.example".into(),
@@ -155,6 +153,7 @@ fn restarted(outbox: Vec<OutboxRecord>) -> LoadedLogin {
         nick: "me".into(),
         key: None,
         topic: None,
+        kept: false,
     };
     // What a client was shown, taken from a desk where somebody joined.
     let mut before = Desk::ready();
@@ -186,8 +185,11 @@ fn restarted(outbox: Vec<OutboxRecord>) -> LoadedLogin {
     };
     LoadedLogin {
         login,
+        settings: vec![],
         portals: vec![portal],
         outbox,
+        warned: vec![],
+        contacts: Vec::new(),
     }
 }
 
@@ -362,4 +364,58 @@ fn somebody_keeps_the_occupant_id_over_changes_of_the_nickname() {
         before.is_some() && before == id_of(stanzas(&after)[0]),
         "{before:?} {after:?}"
     );
+}
+
+#[test]
+fn what_is_stored_about_one_does_not_replace_what_is_stored_about_another() {
+    let mut desk = Desk::ready();
+    desk.join(&["bob", "carol"]);
+    desk.confirm();
+    let mut lines = desk.room(left("bob"));
+    lines.extend(desk.room(left("carol")));
+    lines.extend(desk.room(RoomEvent::MemberJoined(member("dave"))));
+    lines.extend(desk.confirm());
+    let places: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.split("ShownChange {").nth(1)?.split("seq: ").nth(1))
+        .filter_map(|rest| rest.split(',').next())
+        .collect();
+    let different: std::collections::HashSet<_> = places.iter().collect();
+    assert_eq!((places.len(), different.len()), (3, 3), "{places:?}");
+}
+
+#[test]
+fn a_gateway_that_starts_before_the_networks_server_throws_nobody_out() {
+    let mut desk = Desk::new(Some(restarted(vec![])));
+    desk.input(Input::LinkUp);
+    desk.input(Input::Start);
+    let failure = Failure::refused(viaduct_bridge::Refusal::Unreachable, "srv cannot be reached.");
+    let event = viaduct_bridge::ServerEvent::Failed {
+        failure: failure.clone(),
+    };
+    let server = room_id().server;
+    let failed = desk.input(Input::Remote(RemoteEvent::Server { server, event }));
+    let told = stanzas(&failed).join("\n");
+    assert!(
+        !told.contains("unavailable") && told.contains("Trying again"),
+        "{failed:?}"
+    );
+    let refused = desk.room(RoomEvent::Refused { failure });
+    assert!(!refused.join("").contains("unavailable"), "{refused:?}");
+    let portal = failed
+        .iter()
+        .find_map(|line| line.split("Kept(PortalId(").nth(1))
+        .expect("a timer");
+    let portal = portal
+        .split(')')
+        .next()
+        .and_then(|id| id.parse().ok())
+        .expect("a portal");
+    let timer = viaduct_core::effect::Timer::Kept(viaduct_core::records::PortalId(portal));
+    let again = desk.input(Input::Timer(timer));
+    assert!(again.join("").contains("Submit(Join"), "{again:?}");
+    // What will not pass by itself does throw out.
+    let failure = Failure::refused(viaduct_bridge::Refusal::Banned, "You are banned.");
+    let out = desk.room(RoomEvent::Refused { failure }).join("");
+    assert!(out.contains("unavailable") && out.contains("banned"), "{out}");
 }

@@ -1,15 +1,25 @@
 //! The bridge's own table of the configuration, `[gateway.NAME.irc]`.
 
+mod flood;
+mod plan;
+mod pool;
+mod webirc;
+
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use encoding_rs::Encoding;
 use serde::Deserialize;
 use thiserror::Error;
 use viaduct_bridge::Secret;
 
 use crate::address::server_name;
 use crate::proto::charset;
+
+pub use flood::Flood;
+pub(crate) use plan::ServerPlan;
+pub use pool::AddressPool;
+pub use webirc::WebircConfig;
 
 /// What the operator can set for an IRC gateway.
 #[derive(Clone, Debug, Deserialize)]
@@ -18,7 +28,7 @@ pub struct IrcConfig {
     /// The network's name for people. Default: `IRC`, or the name of the fixed server.
     pub title: Option<String>,
     /// Whether a server whose TLS port is closed may be reached unencrypted on 6667. Users are told, and once TLS has
-    /// worked with a server, it is never left again.
+    /// worked with a server, it is never left again; nor is it while the server asks for it (IRCv3 sts).
     pub allow_plain: bool,
     /// The fixed form: this one server, and addresses without `%server`.
     pub server: Option<FixedServer>,
@@ -32,6 +42,12 @@ pub struct IrcConfig {
     pub realname: Option<String>,
     /// How fast lines of users are sent.
     pub flood: Flood,
+    /// Where connections to IRC servers come from: each user has an address of their own out of these, and always the
+    /// same, for each kind (IPv4, IPv6) that is here. A range must be routed to this machine; its addresses need not
+    /// be those of an interface. Default: the system chooses, and all users share an address.
+    pub outgoing_addresses: Option<AddressPool>,
+    /// Answering servers that ask whose a connection is. Without it nobody listens.
+    pub ident: Option<IdentConfig>,
 }
 
 impl Default for IrcConfig {
@@ -45,8 +61,18 @@ impl Default for IrcConfig {
             quit_message: "viaduct".to_owned(),
             realname: None,
             flood: Flood::default(),
+            outgoing_addresses: None,
+            ident: None,
         }
     }
+}
+
+/// The answers to servers that ask whose a connection is (RFC 1413).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentConfig {
+    /// Where to listen, such as `[::]:113`. Servers ask at port 113 of the address that a connection comes from.
+    pub listen: SocketAddr,
 }
 
 /// The one server of the fixed form.
@@ -76,7 +102,8 @@ pub struct ServerConfig {
     /// The ports to try, in this order. Default: 6697 with TLS, 6667 without.
     pub ports: Option<Vec<u16>>,
     /// Whether TLS is spoken on these ports. Without it: TLS, or plain text as `allow_plain` says. With `false`,
-    /// users' SASL passwords for this server travel unencrypted too.
+    /// users' SASL passwords for this server travel unencrypted too, and what the server itself says about TLS (IRCv3
+    /// sts) counts for nothing.
     pub tls: Option<bool>,
     /// A PEM file with the certificates that sign this server's, instead of the system's.
     pub ca_file: Option<PathBuf>,
@@ -88,8 +115,19 @@ pub struct ServerConfig {
     pub flood: Option<Flood>,
     /// How lines of this server that are not UTF-8 are read.
     pub charset: Option<String>,
-    /// The password of the server (`PASS`), for all users.
+    /// The password of the server (`PASS`), for all users. A server with a password here is reached unencrypted only
+    /// if `tls` says so.
     pub password: Option<ServerPassword>,
+    /// Telling users apart to a server that trusts this gateway (`WEBIRC`). As with `password`, nothing of it is said
+    /// unencrypted unless `tls` says so.
+    pub webirc: Option<WebircConfig>,
+}
+
+impl ServerConfig {
+    /// Whether it is said here which certificates are trusted.
+    pub(crate) fn trusts_specially(&self) -> bool {
+        self.accept_invalid || self.fingerprint.is_some() || self.ca_file.is_some()
+    }
 }
 
 /// A secret in the configuration file.
@@ -100,61 +138,6 @@ pub struct ServerPassword(pub Secret);
 impl From<String> for ServerPassword {
     fn from(text: String) -> Self {
         Self(Secret::new(text))
-    }
-}
-
-/// How fast lines of a user are sent: a burst at once, then so many per second. Servers cut off who is faster than
-/// they like; the default suits ngircd, InspIRCd, UnrealIRCd and Libera Chat as they ship.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(try_from = "FloodForm")]
-pub enum Flood {
-    /// No pacing: for servers that exempt this gateway.
-    Off,
-    /// A token bucket.
-    Rate {
-        /// So many lines at once after a pause.
-        burst: u32,
-        /// So many lines per second from then on.
-        per_second: f64,
-    },
-}
-
-impl Default for Flood {
-    fn default() -> Self {
-        Self::Rate {
-            burst: 8,
-            per_second: 0.5,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum FloodForm {
-    Word(String),
-    Rate(FloodRate),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FloodRate {
-    burst: u32,
-    per_second: f64,
-}
-
-impl TryFrom<FloodForm> for Flood {
-    type Error = &'static str;
-
-    fn try_from(form: FloodForm) -> Result<Self, Self::Error> {
-        match form {
-            FloodForm::Word(word) if word == "off" => Ok(Self::Off),
-            FloodForm::Rate(FloodRate { burst, per_second })
-                if burst > 0 && per_second > 0.0 && per_second.is_finite() =>
-            {
-                Ok(Self::Rate { burst, per_second })
-            }
-            _ => Err("flood is \"off\" or { burst = 8, per_second = 0.5 }, both above zero"),
-        }
     }
 }
 
@@ -187,34 +170,18 @@ pub enum ConfigError {
         /// What is wrong.
         problem: String,
     },
+    /// How users are presented.
+    #[error("servers.\"{server}\".webirc: {problem}")]
+    Webirc {
+        /// To whom.
+        server: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// TLS cannot be set up at all.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
 }
-
-/// What the configuration says about one server, with all defaults applied.
-#[derive(Clone, Debug)]
-pub(crate) struct ServerPlan {
-    /// Where to connect to.
-    pub(crate) host: String,
-    /// Whether the operator named the server, so that private ranges are open.
-    pub(crate) by_operator: bool,
-    /// The ports to try with TLS.
-    pub(crate) tls_ports: Vec<u16>,
-    /// The ports to try without TLS.
-    pub(crate) plain_ports: Vec<u16>,
-    /// Whether the plain ports are tried only where the TLS ports are closed.
-    pub(crate) plain_is_fallback: bool,
-    /// The pace.
-    pub(crate) flood: Flood,
-    /// The fallback encoding.
-    pub(crate) charset: &'static Encoding,
-    /// The password of the server.
-    pub(crate) password: Option<Secret>,
-}
-
-const TLS_PORT: u16 = 6697;
-const PLAIN_PORT: u16 = 6667;
 
 impl IrcConfig {
     /// Checks what serde cannot.
@@ -236,93 +203,21 @@ impl IrcConfig {
             if server.ports.as_ref().is_some_and(Vec::is_empty) {
                 return Err(ConfigError::NoPorts { server: name.clone() });
             }
+            if let Some(problem) = server.webirc.as_ref().and_then(WebircConfig::problem) {
+                let server = name.clone();
+                return Err(ConfigError::Webirc { server, problem });
+            }
         }
         Ok(())
-    }
-
-    /// The override for a server, by its canonical name.
-    pub(crate) fn override_for(&self, server: &str) -> Option<&ServerConfig> {
-        self.servers
-            .iter()
-            .find(|(name, _)| server_name(name).as_deref() == Some(server))
-            .map(|(_, config)| config)
-    }
-
-    /// Everything about one server.
-    pub(crate) fn plan(&self, server: &str) -> ServerPlan {
-        let none = ServerConfig::default();
-        let own = self.override_for(server);
-        let config = own.unwrap_or(&none);
-        let fixed = self
-            .server
-            .as_ref()
-            .filter(|fixed| server_name(&fixed.host).as_deref() == Some(server));
-        let ports = config
-            .ports
-            .clone()
-            .or_else(|| fixed.and_then(|fixed| fixed.port).map(|port| vec![port]));
-        let own_ports = ports.is_some();
-        let ports_or = |default| ports.clone().unwrap_or_else(|| vec![default]);
-        let (tls_ports, plain_ports, plain_is_fallback) = match config.tls.or(fixed.map(|fixed| fixed.tls)) {
-            Some(true) => (ports_or(TLS_PORT), Vec::new(), false),
-            Some(false) => (Vec::new(), ports_or(PLAIN_PORT), false),
-            None if self.allow_plain && !own_ports => (vec![TLS_PORT], vec![PLAIN_PORT], true),
-            None => (ports_or(TLS_PORT), Vec::new(), false),
-        };
-        let label = config.charset.as_deref().unwrap_or(&self.charset);
-        ServerPlan {
-            host: config.host.clone().unwrap_or_else(|| server.to_owned()),
-            by_operator: own.is_some() || fixed.is_some(),
-            tls_ports,
-            plain_ports,
-            plain_is_fallback,
-            flood: config.flood.unwrap_or(self.flood),
-            charset: charset::named(label).unwrap_or(encoding_rs::WINDOWS_1252),
-            password: config.password.as_ref().map(|secret| secret.0.clone()),
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Flood, IrcConfig};
+    use super::IrcConfig;
 
     fn read(text: &str) -> IrcConfig {
         toml::from_str(text).expect("a valid table")
-    }
-
-    #[test]
-    fn defaults_are_safe() {
-        let config = read("");
-        config.check().expect("the default is valid");
-        let plan = config.plan("irc.libera.chat");
-        assert_eq!(plan.host, "irc.libera.chat");
-        assert_eq!((plan.tls_ports, plan.plain_ports), (vec![6697], vec![]));
-        assert!(!plan.by_operator);
-    }
-
-    #[test]
-    fn plain_text_only_where_allowed() {
-        let plan = read("allow_plain = true").plan("irc.example");
-        assert_eq!((plan.tls_ports, plan.plain_ports), (vec![6697], vec![6667]));
-        assert!(plan.plain_is_fallback);
-        let config = read(
-            "allow_plain = true\n[servers.\"IRC.test\"]\nhost = \"127.0.0.1\"\nports = [34567]\ntls = false\nflood = \"off\"",
-        );
-        let plan = config.plan("irc.test");
-        assert_eq!((plan.tls_ports, plan.plain_ports), (vec![], vec![34567]));
-        assert_eq!(plan.host, "127.0.0.1");
-        assert!(plan.by_operator && !plan.plain_is_fallback);
-        assert_eq!(plan.flood, Flood::Off);
-    }
-
-    #[test]
-    fn the_fixed_form() {
-        let plan = read("server = { host = \"irc.libera.chat\", port = 7000 }").plan("irc.libera.chat");
-        assert_eq!((plan.tls_ports, plan.plain_ports), (vec![7000], vec![]));
-        assert!(plan.by_operator);
-        let plan = read("server = { host = \"localhost\", tls = false }").plan("localhost");
-        assert_eq!((plan.tls_ports, plan.plain_ports), (vec![], vec![6667]));
     }
 
     #[test]
@@ -334,11 +229,19 @@ mod tests {
         };
         assert!(wrong("alow_plain = true").contains("alow_plain"));
         assert!(wrong("flood = \"fast\"").contains("flood is"));
+        assert!(wrong("outgoing_addresses = []").contains("at least one"));
+        assert!(wrong("outgoing_addresses = ['192.0.2.1/24']").contains("'192.0.2.1/24'"));
+        assert!(wrong("[servers.x]\nwebirc = { password = 'a' }").contains("addresses"));
+        assert!(wrong("[servers.x]\nwebirc = { password = 'a', addresses = '::1/64' }").contains("'::1/64'"));
         assert!(wrong("flood = { burst = 0, per_second = 1.0 }").contains("flood is"));
         for text in [
             "charset = \"klingon\"",
             "[servers.\"a b\"]",
             "[servers.x]\nports = []",
+            "[servers.x]\nwebirc = { password = 'a b', addresses = '2001:db8::/64' }",
+            "[servers.x]\nwebirc = { password = 'a', gateway = '', addresses = '2001:db8::/64' }",
+            "[servers.x]\nwebirc = { password = 'a', addresses = '2001:db8::/64', host = 'a.example.org' }",
+            "[servers.x]\nwebirc = { password = 'a', addresses = '2001:db8::/64', host = '{id} x.org' }",
         ] {
             read(text).check().expect_err("invalid");
         }
@@ -346,7 +249,9 @@ mod tests {
 
     #[test]
     fn passwords_do_not_show() {
-        let config = read("[servers.x]\npassword = \"hunter2\"");
+        let config = read(
+            "[servers.x]\npassword = 'hunter2'\nwebirc = { password = 'hunter2', addresses = '192.0.2.0/24' }",
+        );
         assert!(!format!("{config:?}").contains("hunter2"));
     }
 }

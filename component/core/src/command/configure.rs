@@ -1,0 +1,117 @@
+//! Settings of the user: for everything, for a server, for a room.
+
+use viaduct_bridge::{Answers, Scope};
+
+use super::{At, Definition, Reply, Run, Target, Who};
+use crate::forms::{Shown, ShownField};
+use crate::login::Login;
+use crate::portal::join::MOST_HISTORY;
+
+pub(super) const CONFIGURE: Definition = Definition {
+    node: "configure",
+    title: "Change your settings here",
+    help: "what the gateway does for you at a server or in a room",
+    at: &[At::Server, At::Room],
+    who: Who::User,
+    form,
+    run: configure,
+};
+
+const STAY: &str = "stay_connected";
+
+/// What is set by a form on this.
+fn scope_of(login: &Login, target: &Target) -> Scope {
+    match target {
+        Target::Gateway => login.only_server().map_or(Scope::Everything, Scope::Server),
+        Target::Server(server) => Scope::Server(server.clone()),
+        Target::Room(room) => Scope::Room(room.clone()),
+    }
+}
+
+/// The fields of everything that can be set within a scope.
+fn fields(login: &Login, scope: &Scope) -> Vec<ShownField> {
+    let (options, network) = login.set_in(scope);
+    let mut fields = options.fields(&login.chosen_around(scope));
+    let form = login.ctx.bridge.settings_form(scope, &network);
+    fields.extend(form.fields.iter().map(ShownField::from));
+    fields
+}
+
+fn form(login: &Login, target: &Target, stage: usize, _: &Answers) -> Option<Shown> {
+    let scope = scope_of(login, target);
+    let what = match &scope {
+        Scope::Everything => login.ctx.bridge.title(),
+        Scope::Server(server) => server.to_string(),
+        Scope::Room(room) => room.room.to_string(),
+    };
+    (stage == 0).then(|| Shown {
+        title: format!("Your settings for {what}"),
+        instructions: "They concern you alone. A field that you leave out stays as it is.".into(),
+        form_type: None,
+        fields: fields(login, &scope),
+    })
+}
+
+/// Takes the answers; says what is wrong with them, if something is.
+fn store(login: &mut Login, scope: &Scope, run: &mut Run<'_>) -> Result<(), String> {
+    let (options, network) = login.set_in(scope);
+    let options = options.read(&run.answers, MOST_HISTORY)?;
+    let network = login
+        .ctx
+        .bridge
+        .read_settings(scope, &network, &run.answers)
+        .map_err(|bad| format!("{} ({})", bad.reason, bad.field))?;
+    login.set(scope, options, network, run.out);
+    Ok(())
+}
+
+fn configure(login: &mut Login, mut run: Run<'_>) -> Reply {
+    let scope = scope_of(login, &run.target);
+    if let Err(why) = store(login, &scope, &mut run) {
+        return Reply::Failed(why);
+    }
+    let connected = |server| login.servers.contains_key(server);
+    let text = match &scope {
+        Scope::Server(server) if connected(server) => {
+            "Saved. What concerns the connection itself counts from the next one: 'reconnect' makes it now."
+        }
+        _ => "Saved.",
+    };
+    Reply::Done(text.into())
+}
+
+pub(super) fn preferences_form(login: &Login, _: &Target, stage: usize, _: &Answers) -> Option<Shown> {
+    let stay = login.preferences.stay_connected;
+    (stage == 0).then(|| {
+        let label = "Stay on the network when your last client goes offline";
+        let mut all = vec![ShownField::boolean(STAY, label, stay)];
+        all.extend(fields(login, &Scope::Everything));
+        Shown {
+            title: "Preferences".into(),
+            instructions:
+                "What the gateway does for you, where you have not set it otherwise for a server or a \
+                           room. A field that you leave out stays as it is."
+                    .into(),
+            form_type: None,
+            fields: all,
+        }
+    })
+}
+
+pub(super) fn preferences(login: &mut Login, mut run: Run<'_>) -> Reply {
+    let stay = match run.answers.get(STAY).map(|stay| stay.trim()) {
+        None => login.preferences.stay_connected,
+        Some("1" | "true" | "yes") => true,
+        Some("0" | "false" | "no" | "") => false,
+        Some(other) => return Reply::Failed(format!("'{other}' is neither yes nor no ({STAY}).")),
+    };
+    if let Err(why) = store(login, &Scope::Everything, &mut run) {
+        return Reply::Failed(why);
+    }
+    login.preferences.stay_connected = stay;
+    login.write_record(run.out);
+    let stay = if stay { "stay" } else { "do not stay" };
+    Reply::Done(format!(
+        "Saved: you {stay} on the network when your last client goes offline."
+    ))
+}

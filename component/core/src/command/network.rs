@@ -1,0 +1,81 @@
+//! Commands about the connection to a server of the network.
+
+use viaduct_bridge::{Name, ServerId};
+
+use super::{At, Definition, Reply, Target, Who};
+use crate::forms::{Shown, ShownField};
+use crate::login::{Login, Pending};
+
+pub(super) const DISCONNECT: Definition = Definition {
+    node: "disconnect",
+    title: "Leave a server",
+    help: "leaves all your rooms on a server and closes the connection to it",
+    at: &[At::Server],
+    who: Who::User,
+    form: |_, _, _, _| None,
+    run: |login, run| match server_of(login, &run.target) {
+        Some(server) if login.leave_server(&server, run.out) => {
+            Reply::Done(format!("You have left {server}."))
+        }
+        Some(server) => Reply::Failed(format!("You are not connected to {server}.")),
+        None => Reply::Failed("This is no server.".into()),
+    },
+};
+
+pub(super) const RECONNECT: Definition = Definition {
+    node: "reconnect",
+    title: "Connect anew",
+    help: "closes the connection to a server and makes a new one; you stay in your rooms",
+    at: &[At::Server],
+    who: Who::User,
+    form: |_, _, _, _| None,
+    run: |login, run| match server_of(login, &run.target) {
+        Some(server) => {
+            login.reconnect(&server, run.out);
+            Reply::Done(format!("Connecting to {server} anew."))
+        }
+        None => Reply::Failed("This is no server.".into()),
+    },
+};
+
+pub(super) const RAW: Definition = Definition {
+    node: "raw",
+    title: "Send a raw line to the server",
+    help: "sends a line in the network's own language",
+    at: &[At::Server],
+    who: Who::Raw,
+    form: |_, _, stage, _| {
+        (stage == 0).then(|| Shown {
+            title: "Raw line".into(),
+            instructions: "It is sent as it is. What the server answers comes as messages from the server."
+                .into(),
+            form_type: None,
+            fields: vec![ShownField {
+                required: true,
+                ..ShownField::text("line", "Line", "")
+            }],
+        })
+    },
+    run: |login, run| {
+        let line: Name = run.answers.get("line").map_or("", |line| line.trim()).into();
+        match server_of(login, &run.target) {
+            Some(server) => {
+                let (asker, done) = (run.asker, "The server has taken the line.".to_owned());
+                match login.speak_raw(&server, line, Pending::Asked { asker, done }, run.out) {
+                    Ok(()) => Reply::Later,
+                    Err(problem) => Reply::Failed(problem.text.unwrap_or_default()),
+                }
+            }
+            None => Reply::Failed("This is no server.".into()),
+        }
+    },
+};
+
+/// The server that a command is about.
+fn server_of(login: &Login, target: &Target) -> Option<ServerId> {
+    match target {
+        Target::Gateway => login.only_server(),
+        Target::Server(server) => Some(server.clone()),
+        Target::Room(room) => Some(room.server.clone()),
+    }
+}

@@ -1,0 +1,165 @@
+//! What owners ask of a room (XEP-0045 §10): its configuration, and its end; and its list of bans (§9.2), which the
+//! network must be asked for like the configuration.
+//!
+//! On IRC those who configure are the operators, who are administrators here; a room there is made by entering it, so
+//! it is never locked, and there is nothing to confirm: no status 201 is sent, and an instant room (§10.1.2) is one
+//! already. To destroy a room (§10.9) ends it for this user, as nobody can do it for others.
+
+use minidom::Element;
+use viaduct_bridge::{Ban, Command, Name, Question, RoomId, Secret};
+
+use super::Login;
+use super::asking::Waiting;
+use super::outcomes::Request;
+use crate::effect::Effects;
+use crate::forms::Submission;
+use crate::ns;
+use crate::portal::Room;
+use crate::portal::occupants::Affiliation;
+use crate::stanza::{Condition, Incoming, Problem};
+
+/// What is wanted of the list of bans of a room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum BansWish {
+    /// The list itself.
+    List,
+    /// The configuration of the room, of which it is a part.
+    Form,
+}
+
+impl Login {
+    /// A request of an owner.
+    pub(super) fn owner_iq(&mut self, id: &RoomId, stanza: &Incoming, out: &mut Effects) {
+        if let Err(problem) = self.owner_request(id, stanza, out) {
+            out.send_opt(stanza.error(&problem));
+        }
+    }
+
+    fn owner_request(&mut self, id: &RoomId, stanza: &Incoming, out: &mut Effects) -> Result<(), Problem> {
+        let room = self.administered(id, stanza)?;
+        let Some(query) = stanza.payload() else {
+            return Ok(());
+        };
+        if stanza.ty() == "get" {
+            let waiting = Waiting::Bans(Request::of(stanza), BansWish::Form);
+            self.inquire(Question::Bans(id.clone()), false, stanza, waiting, out);
+            return Ok(());
+        }
+        if let Some(destroy) = query.get_child("destroy", ns::MUC_OWNER) {
+            let destroy = (destroy.attr("jid").map(Name::from), reason_of(destroy));
+            self.destroy(id, destroy, stanza, out);
+            return Ok(());
+        }
+        let form = Submission::of(query)
+            .ok_or_else(|| Problem::because(Condition::BadRequest, "The form is missing."))?;
+        if form.is_cancel() {
+            out.send(stanza.done());
+            return Ok(());
+        }
+        let commands = room.config_commands(&self.ctx, &form)?;
+        if commands.is_empty() {
+            out.send(stanza.done());
+            return Ok(());
+        }
+        if self.pending.len() + commands.len() > self.ctx.max_pending {
+            let text = "Too many of your requests wait for the network.";
+            return Err(Problem::because(Condition::ResourceConstraint, text));
+        }
+        self.await_all(stanza, commands, out);
+        Ok(())
+    }
+
+    /// The room, if the user may configure it.
+    fn administered(&self, id: &RoomId, stanza: &Incoming) -> Result<&Room, Problem> {
+        let room = self
+            .rooms
+            .get(id)
+            .filter(|room| room.joined(&stanza.resource()).is_some());
+        let administers = |room: &&Room| {
+            room.myself()
+                .is_some_and(|me| me.affiliation() >= Affiliation::Admin)
+        };
+        room.filter(administers).ok_or_else(|| {
+            let text = "Only operators of the room may do this.";
+            Problem::because(Condition::Forbidden, text)
+        })
+    }
+
+    /// The list of bans. An operator may see it.
+    pub(super) fn ban_list(&mut self, id: &RoomId, stanza: &Incoming, out: &mut Effects) {
+        match self.administered(id, stanza) {
+            Ok(_) => {
+                let waiting = Waiting::Bans(Request::of(stanza), BansWish::List);
+                self.inquire(Question::Bans(id.clone()), false, stanza, waiting, out);
+            }
+            Err(problem) => out.send_opt(stanza.error(&problem)),
+        }
+    }
+
+    /// The network has told the bans.
+    pub(super) fn answer_bans(
+        &self,
+        id: &RoomId,
+        request: &Request,
+        wish: BansWish,
+        bans: &[Ban],
+        out: &mut Effects,
+    ) {
+        let Some(room) = self.rooms.get(id) else {
+            let gone = Problem::because(Condition::NotAcceptable, "You are not in this room any more.");
+            return out.send(request.refuse(&gone));
+        };
+        let mut xml = request.result();
+        match wish {
+            BansWish::Form => {
+                xml.start_ns("query", ns::MUC_OWNER);
+                room.config_form(bans).write(&mut xml, "form");
+            }
+            BansWish::List => {
+                let mut people: Vec<&Name> = bans.iter().filter_map(|ban| ban.person.as_ref()).collect();
+                people.sort_unstable();
+                people.dedup();
+                xml.start_ns("query", ns::MUC_ADMIN);
+                for person in people {
+                    xml.start("item")
+                        .attr("affiliation", "outcast")
+                        .attr("jid", &room.puppet_jid(&self.ctx, person))
+                        .end();
+                }
+            }
+        }
+        out.send(xml.finish());
+    }
+
+    /// The user ends the room for themselves.
+    fn destroy(
+        &mut self,
+        id: &RoomId,
+        (instead, reason): (Option<Name>, Option<Name>),
+        stanza: &Incoming,
+        out: &mut Effects,
+    ) {
+        let Some(room) = self.rooms.get_mut(id) else {
+            return;
+        };
+        room.destroyed(instead.as_deref(), reason.as_deref(), out);
+        out.send(stanza.done());
+        if let Some(command) = room.depart(reason) {
+            self.submit(command, out);
+        }
+        self.release(&id.server, out);
+    }
+}
+
+/// The password that a change sets or takes away, to be remembered when it is done.
+pub(super) fn new_key(command: &Command) -> Option<(RoomId, Option<Secret>)> {
+    match command {
+        Command::SetRoom { room, change, .. } => Some((room.clone(), change.password.clone()?)),
+        _ => None,
+    }
+}
+
+fn reason_of(destroy: &Element) -> Option<Name> {
+    let reason = destroy.get_child("reason", ns::MUC_OWNER).map(Element::text)?;
+    (!reason.trim().is_empty()).then(|| reason.into())
+}

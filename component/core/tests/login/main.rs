@@ -1,0 +1,17 @@
+//! Logins as their users see them: transcripts of what goes in and what comes out.
+
+mod asking;
+mod clock;
+mod contacts;
+mod desk;
+mod grace;
+mod links;
+mod loops;
+mod missed;
+mod registration;
+mod relations;
+mod retractions;
+mod settings;
+mod spelling;
+mod typing;
+mod warnings;
