@@ -55,6 +55,13 @@ impl Submission {
         self.values.get(name)?.first().map(String::as_str)
     }
 
+    /// All values, those of one field as lines.
+    #[must_use]
+    pub fn answers(&self) -> viaduct_bridge::Answers {
+        let joined = |(name, values): (&String, &Vec<String>)| (name.clone(), values.join("\n"));
+        self.values.iter().map(joined).collect()
+    }
+
     /// Whether the form was cancelled.
     #[must_use]
     pub fn is_cancel(&self) -> bool {
@@ -187,10 +194,11 @@ impl Shown {
                 .end();
         }
         for field in &self.fields {
-            xml.start("field")
-                .attr("var", &field.var)
-                .attr("type", field.ty)
-                .attr("label", &field.label);
+            xml.start("field").attr("type", field.ty);
+            // What is fixed is only read, and need not have a name (XEP-0004 §3.3).
+            if !field.var.is_empty() {
+                xml.attr("var", &field.var).attr("label", &field.label);
+            }
             if field.required {
                 xml.start("required").end();
             }

@@ -11,7 +11,8 @@ use viaduct_bridge::{
 };
 
 use crate::scripted::Scripted;
-use crate::support::{User, bridge, name, room_id, server_id};
+use crate::support::{bridge, name, room_id, server_id};
+use crate::user::User;
 
 #[tokio::test]
 async fn a_message_that_may_not_have_arrived() {
@@ -93,12 +94,7 @@ async fn nobody_answers_at_the_first_attempt() {
     let outcome = alice.outcome(txn).await;
     assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
     // What needs a connection and does not ask for one is told that there is none.
-    let txn = alice.txn();
-    alice.submit(Command::SetNick {
-        txn,
-        server: server_id(),
-        nick: name("al"),
-    });
+    let txn = alice.set_nick("al");
     let outcome = alice.outcome(txn).await;
     assert!(
         matches!(outcome, Outcome::Failed(Failure::NotLoggedIn { .. })),
@@ -352,17 +348,7 @@ async fn pastes_are_paced_and_bounded() {
     peer.say(&ping.replace("PING", ":irc.test PONG irc.test")).await;
     assert!(alice.settled(txn).await);
     let txn = alice.say("bob", &"line\n".repeat(300));
-    let outcome = alice.outcome(txn).await;
-    assert!(
-        matches!(
-            outcome,
-            Outcome::Failed(Failure::Permanent {
-                refusal: Refusal::NotAcceptable,
-                ..
-            })
-        ),
-        "{outcome:?}"
-    );
+    alice.refused(txn, Refusal::NotAcceptable).await;
     let txns: Vec<_> = (0..4).map(|_| alice.say("bob", &"line\n".repeat(100))).collect();
     let outcome = alice.outcome(txns[2]).await;
     assert!(

@@ -13,7 +13,8 @@ use viaduct_irc::{IrcBridge, IrcConfig};
 
 use crate::namespace;
 use crate::scripted::{Peer, Scripted};
-use crate::support::{Notes, SERVER, Server, User, free_port, name, raw, server_id};
+use crate::support::{Notes, SERVER, Server, free_port, name, raw, server_id};
+use crate::user::User;
 
 fn bridge_with(ident: u16, port: u16, notes: &Arc<Notes>) -> IrcBridge {
     let config = format!(

@@ -5,7 +5,8 @@ use viaduct_bridge::{
     ServerEvent, Span, Style, Text,
 };
 
-use crate::support::{Server, User, bridge, name, person_id, raw, room_id};
+use crate::support::{Server, bridge, name, person_id, raw, room_id};
+use crate::user::User;
 
 const MODULES: [&str; 22] = [
     "cap",
@@ -150,40 +151,10 @@ async fn the_echo_is_the_outcome() {
         (person_id("alice{}"), name("bob"))
     );
     let txn = bob.say("nobody", "psst");
-    let outcome = bob.outcome(txn).await;
-    assert!(
-        matches!(
-            outcome,
-            Outcome::Failed(Failure::Permanent {
-                refusal: Refusal::Offline,
-                ..
-            })
-        ),
-        "{outcome:?}"
-    );
-    let txn = bob.txn();
-    bob.submit(Command::SetTopic {
-        txn,
-        room: room_id("#c"),
-        text: name("mine"),
-    });
-    let outcome = bob.outcome(txn).await;
-    assert!(
-        matches!(
-            outcome,
-            Outcome::Failed(Failure::Permanent {
-                refusal: Refusal::Forbidden,
-                ..
-            })
-        ),
-        "{outcome:?}"
-    );
-    let txn = alice.txn();
-    alice.submit(Command::SetTopic {
-        txn,
-        room: room_id("#c"),
-        text: name("ours"),
-    });
+    bob.refused(txn, Refusal::Offline).await;
+    let txn = bob.set_topic("#c", "mine");
+    bob.refused(txn, Refusal::Forbidden).await;
+    let txn = alice.set_topic("#c", "ours");
     alice
         .room_event(
             "#c",
@@ -219,12 +190,7 @@ async fn without_labels_and_without_echo() {
         }
         let txn = alice.say("nobody", "x");
         assert!(!alice.settled(txn).await, "{without:?}");
-        let txn = alice.txn();
-        alice.submit(Command::SetNick {
-            txn,
-            server: crate::support::server_id(),
-            nick: name("alicia"),
-        });
+        let txn = alice.set_nick("alicia");
         assert!(alice.settled(txn).await, "{without:?}");
     }
 }
@@ -319,17 +285,7 @@ async fn ranks_bans_and_forwards() {
     assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
     bob.enter("#c").await;
     let txn = ban(&mut alice, false);
-    let outcome = alice.outcome(txn).await;
-    assert!(
-        matches!(
-            outcome,
-            Outcome::Failed(Failure::Permanent {
-                refusal: Refusal::NotFound,
-                ..
-            })
-        ),
-        "{outcome:?}"
-    );
+    alice.refused(txn, Refusal::NotFound).await;
 
     // Away, invitations, and what services may do to a user.
     bob.submit(Command::SetAway {

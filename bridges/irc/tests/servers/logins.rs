@@ -7,7 +7,8 @@ use viaduct_irc::IrcBridge;
 
 use crate::certificates::Authority;
 use crate::scripted::{Peer, Scripted};
-use crate::support::{SERVER, User, bridge, name, server_id};
+use crate::support::{SERVER, bridge, name, server_id};
+use crate::user::User;
 
 /// `\0jilles\0sesame` with the account as both identities.
 const RIGHT: &str = "AUTHENTICATE amlsbGVzAGppbGxlcwBzZXNhbWU=";
@@ -49,13 +50,20 @@ async fn a_nickname_is_enough() {
         names,
         ["nick", "name", "server", "username", "password", "certificate"]
     );
-    let Step::Done(account) = log_in(&bridge, None, &[("nick", "José G."), ("name", "J. G.")]).await else {
+    let Step::Done(account) = log_in(&bridge, None, &[("nick", "Jose_G"), ("name", "J. G.")]).await else {
         panic!("nothing to check");
     };
     assert_eq!(account.name, "Jose_G");
     assert_eq!(bridge.home_server(Some(&account)), None);
     let shown = bridge.form(Some(&account));
     assert_eq!(shown.fields[0].value, "Jose_G");
+    let Step::Failed { field, failure } = log_in(&bridge, None, &[("nick", "José G.")]).await else {
+        panic!("no such nickname on IRC");
+    };
+    assert!(
+        field == Some("nick") && failure.to_string().contains("'Jose_G' can"),
+        "another is proposed: {failure}"
+    );
     for (answers, field) in [
         (vec![("nick", "")], "nick"),
         (

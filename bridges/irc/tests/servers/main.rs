@@ -15,4 +15,5 @@ mod scram;
 mod scripted;
 mod sts;
 mod support;
+mod user;
 mod webirc;

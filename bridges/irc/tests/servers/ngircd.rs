@@ -5,7 +5,8 @@ use viaduct_bridge::{
     RemoteEvent, RoomEvent, ServerEvent, Text,
 };
 
-use crate::support::{Server, User, bridge, name, parsed, person_id, room_id, server_id};
+use crate::support::{Server, bridge, name, parsed, person_id, room_id, server_id};
+use crate::user::User;
 
 async fn start() -> Option<Server> {
     start_with("Ident = no\nDNS = no").await
@@ -172,35 +173,10 @@ async fn refusals() {
     };
     assert!(flags.moderated);
     let txn = bob.say("#m2", "may I?");
-    let outcome = bob.outcome(txn).await;
-    assert!(
-        matches!(
-            outcome,
-            Outcome::Failed(Failure::Permanent {
-                refusal: Refusal::Forbidden,
-                ..
-            })
-        ),
-        "{outcome:?}"
-    );
+    bob.refused(txn, Refusal::Forbidden).await;
     let txn = bob.say("nobody", "hi");
-    let outcome = bob.outcome(txn).await;
-    assert!(
-        matches!(
-            outcome,
-            Outcome::Failed(Failure::Permanent {
-                refusal: Refusal::Offline,
-                ..
-            })
-        ),
-        "{outcome:?}"
-    );
-    let txn = bob.txn();
-    bob.submit(Command::SetTopic {
-        txn,
-        room: room_id("#m2"),
-        text: name("new"),
-    });
+    bob.refused(txn, Refusal::Offline).await;
+    let txn = bob.set_topic("#m2", "new");
     assert!(
         bob.settled(txn).await,
         "ngircd lets anybody set the topic without +t"
@@ -208,21 +184,9 @@ async fn refusals() {
 
     // The ban, by the bridge.
     bob.enter("#ban").await;
-    let txn = alice.txn();
-    alice.submit(Command::SetBan {
-        txn,
-        room: room_id("#ban"),
-        person: name("bob"),
-        banned: true,
-        reason: Some(name("enough")),
-    });
+    let txn = alice.set_ban("#ban", "bob", true, Some("enough"));
     assert!(alice.settled(txn).await);
-    let left = bob
-        .room_event("#ban", "ban", |e| matches!(e, RoomEvent::Left { .. }))
-        .await;
-    let RoomEvent::Left { how, reason } = left else {
-        unreachable!("only leaves fit")
-    };
+    let (how, reason) = bob.left("#ban").await;
     assert_eq!(
         how,
         Departure::Banned {
@@ -244,14 +208,7 @@ async fn refusals() {
         ),
         "{event:?}"
     );
-    let txn = alice.txn();
-    alice.submit(Command::SetBan {
-        txn,
-        room: room_id("#ban"),
-        person: name("bob"),
-        banned: false,
-        reason: None,
-    });
+    let txn = alice.set_ban("#ban", "bob", false, None);
     let outcome = alice.outcome(txn).await;
     assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
     bob.enter("#ban").await;
@@ -279,17 +236,7 @@ async fn nicknames_ranks_and_kicks() {
         txn
     };
     let txn = set_nick(&mut second, "alice");
-    let outcome = second.outcome(txn).await;
-    assert!(
-        matches!(
-            outcome,
-            Outcome::Failed(Failure::Permanent {
-                refusal: Refusal::Conflict,
-                ..
-            })
-        ),
-        "{outcome:?}"
-    );
+    second.refused(txn, Refusal::Conflict).await;
     let txn = set_nick(&mut second, "Carol");
     second
         .expect("own new name", |event| match event {
@@ -303,14 +250,7 @@ async fn nicknames_ranks_and_kicks() {
         .await;
     assert!(second.settled(txn).await);
 
-    let txn = alice.txn();
-    alice.submit(Command::SetRank {
-        txn,
-        room: room_id("#c"),
-        person: name("carol"),
-        grant: Rank::VOICE,
-        revoke: Rank::NONE,
-    });
+    let txn = alice.set_rank("#c", "carol", Rank::VOICE, Rank::NONE);
     let event = second
         .room_event("#c", "rank", |e| matches!(e, RoomEvent::RankChanged { .. }))
         .await;
@@ -323,37 +263,10 @@ async fn nicknames_ranks_and_kicks() {
     ));
     assert!(alice.settled(txn).await);
 
-    let txn = second.txn();
-    second.submit(Command::Kick {
-        txn,
-        room: room_id("#c"),
-        person: name("alice"),
-        reason: None,
-    });
-    let outcome = second.outcome(txn).await;
-    assert!(
-        matches!(
-            outcome,
-            Outcome::Failed(Failure::Permanent {
-                refusal: Refusal::Forbidden,
-                ..
-            })
-        ),
-        "{outcome:?}"
-    );
-    let txn = alice.txn();
-    alice.submit(Command::Kick {
-        txn,
-        room: room_id("#c"),
-        person: name("carol"),
-        reason: Some(name("out")),
-    });
-    let left = second
-        .room_event("#c", "kick", |e| matches!(e, RoomEvent::Left { .. }))
-        .await;
-    let RoomEvent::Left { how, reason } = left else {
-        unreachable!("only leaves fit")
-    };
+    let txn = second.kick("#c", "alice", None);
+    second.refused(txn, Refusal::Forbidden).await;
+    let txn = alice.kick("#c", "carol", Some("out"));
+    let (how, reason) = second.left("#c").await;
     assert_eq!(
         (how, reason.as_deref()),
         (

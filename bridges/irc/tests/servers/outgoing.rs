@@ -9,7 +9,8 @@ use viaduct_irc::{IrcBridge, IrcConfig};
 
 use crate::namespace::{self, ip};
 use crate::scripted::Scripted;
-use crate::support::{Notes, SERVER, User, name, raw, server_id};
+use crate::support::{Notes, SERVER, name, raw, server_id};
+use crate::user::User;
 
 fn bridge(host: &str, port: u16, addresses: &str, notes: &Arc<Notes>) -> IrcBridge {
     let config = format!(

@@ -9,7 +9,8 @@ use viaduct_irc::{IrcBridge, IrcConfig};
 
 use crate::certificates::Authority;
 use crate::scripted::Scripted;
-use crate::support::{Notes, SERVER, User, name};
+use crate::support::{Notes, SERVER, name};
+use crate::user::User;
 
 fn bridge_of(config: &str, private: &[&str]) -> (IrcBridge, Arc<Notes>) {
     let config: IrcConfig = toml::from_str(config).expect("a valid table");

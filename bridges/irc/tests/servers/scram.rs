@@ -13,7 +13,8 @@ use viaduct_irc::{IrcBridge, IrcConfig};
 
 use crate::certificates::Authority;
 use crate::scripted::{Peer, Scripted};
-use crate::support::{Notes, SERVER, User, name, server_id};
+use crate::support::{Notes, SERVER, name, server_id};
+use crate::user::User;
 
 const SALT: &[u8] =
     b"a salt of some length that makes the challenge longer than one line of 400 characters, \

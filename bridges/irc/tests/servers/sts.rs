@@ -9,7 +9,8 @@ use viaduct_irc::{IrcBridge, IrcConfig};
 
 use crate::certificates::Authority;
 use crate::scripted::Scripted;
-use crate::support::{Notes, SERVER, User, name, server_id};
+use crate::support::{Notes, SERVER, name, server_id};
+use crate::user::User;
 
 /// A server that listens on the usual port without TLS, and with TLS where nobody would look for it.
 struct Stage {

@@ -12,9 +12,8 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use viaduct_bridge::outgoing::OutgoingPolicy;
 use viaduct_bridge::{
-    Account, Address, BoxFuture, Bridge as _, Closed, Command, Content, EventSink, Name, Notebook, Outcome,
-    PersonId, Recipient, RemoteEvent, RoomEvent, RoomId, ServerEvent, ServerId, Session, SessionContext,
-    TransactionId,
+    Address, BoxFuture, Bridge as _, Closed, EventSink, Name, Notebook, PersonId, RemoteEvent, RoomId,
+    ServerId,
 };
 use viaduct_irc::{IrcBridge, IrcConfig};
 
@@ -123,7 +122,7 @@ impl Notebook for Notes {
     }
 }
 
-struct Sink(mpsc::Sender<RemoteEvent>);
+pub(crate) struct Sink(pub(crate) mpsc::Sender<RemoteEvent>);
 
 impl EventSink for Sink {
     fn send(&self, events: Vec<RemoteEvent>) -> BoxFuture<'_, Result<(), Closed>> {
@@ -150,174 +149,6 @@ pub(crate) fn bridge(port: u16, more: &str) -> (IrcBridge, Arc<Notes>) {
     let bridge =
         IrcBridge::new(config, OutgoingPolicy::default(), notes.clone()).expect("a valid configuration");
     (bridge, notes)
-}
-
-/// One user of the bridge.
-pub(crate) struct User {
-    session: Box<dyn Session>,
-    events: mpsc::Receiver<RemoteEvent>,
-    nick: Name,
-    next: i64,
-}
-
-impl User {
-    pub(crate) fn new(bridge: &IrcBridge, nick: &str) -> Self {
-        Self::with(bridge, nick, None)
-    }
-
-    pub(crate) fn with(bridge: &IrcBridge, nick: &str, account: Option<Account>) -> Self {
-        let (sender, events) = mpsc::channel(10_000);
-        let session = bridge.open(SessionContext {
-            user: Name::from(format!("{nick}@example.org")),
-            account,
-            sink: Arc::new(Sink(sender)),
-        });
-        Self {
-            session,
-            events,
-            nick: Name::from(nick),
-            next: 0,
-        }
-    }
-
-    pub(crate) fn submit(&self, command: Command) {
-        self.session.submit(vec![command]);
-    }
-
-    pub(crate) fn txn(&mut self) -> TransactionId {
-        self.next += 1;
-        TransactionId(self.next)
-    }
-
-    pub(crate) fn join(&self, room: &str, key: Option<&str>) {
-        self.submit(Command::Join {
-            room: room_id(room),
-            nick: self.nick.clone(),
-            key: key.map(viaduct_bridge::Secret::new),
-            since: None,
-        });
-    }
-
-    pub(crate) fn say(&mut self, to: &str, text: &str) -> TransactionId {
-        self.send(to, Content::plain(text))
-    }
-
-    pub(crate) fn send(&mut self, to: &str, content: Content) -> TransactionId {
-        let txn = self.txn();
-        let to = if to.starts_with('#') {
-            Recipient::Room(room_id(to))
-        } else {
-            Recipient::Person(person_id(to))
-        };
-        let nick = self.nick.clone();
-        self.submit(Command::Send {
-            txn,
-            to,
-            content,
-            nick,
-            relation: None,
-        });
-        txn
-    }
-
-    /// The next event that fits; others are let pass.
-    pub(crate) async fn expect<T>(&mut self, what: &str, fits: impl Fn(&RemoteEvent) -> Option<T>) -> T {
-        let mut seen = Vec::new();
-        let search = async {
-            loop {
-                let event = self.events.recv().await.expect("the session lives");
-                if let Some(found) = fits(&event) {
-                    return found;
-                }
-                seen.push(event);
-            }
-        };
-        let found = timeout(Duration::from_secs(20), search).await;
-        match found {
-            Ok(found) => found,
-            Err(_) => panic!("{}: no {what}; instead {seen:#?}", self.nick),
-        }
-    }
-
-    /// Joins a room and gives what it is like.
-    pub(crate) async fn enter(&mut self, room: &str) -> RoomEvent {
-        self.join(room, None);
-        self.joined(room).await
-    }
-
-    pub(crate) async fn joined(&mut self, room: &str) -> RoomEvent {
-        self.room_event(room, "snapshot", |event| {
-            matches!(event, RoomEvent::Joined { .. })
-        })
-        .await
-    }
-
-    pub(crate) async fn room_event(
-        &mut self,
-        room: &str,
-        what: &str,
-        fits: impl Fn(&RoomEvent) -> bool,
-    ) -> RoomEvent {
-        let id = room_id(room);
-        self.expect(what, |event| match event {
-            RemoteEvent::Room { room, event } if *room == id && fits(event) => Some(event.clone()),
-            _ => None,
-        })
-        .await
-    }
-
-    pub(crate) async fn server_event(
-        &mut self,
-        what: &str,
-        fits: impl Fn(&ServerEvent) -> bool,
-    ) -> ServerEvent {
-        self.expect(what, |event| match event {
-            RemoteEvent::Server { event, .. } if fits(event) => Some(event.clone()),
-            _ => None,
-        })
-        .await
-    }
-
-    pub(crate) async fn outcome(&mut self, txn: TransactionId) -> Outcome {
-        self.expect("outcome", |event| match event {
-            RemoteEvent::Outcome { txn: t, outcome } if *t == txn => Some(outcome.clone()),
-            _ => None,
-        })
-        .await
-    }
-
-    /// Outcome of a command whose success may also be its echo.
-    pub(crate) async fn settled(&mut self, txn: TransactionId) -> bool {
-        self.expect("outcome or echo", |event| match event {
-            RemoteEvent::Outcome { txn: t, outcome } if *t == txn => {
-                Some(matches!(outcome, Outcome::Accepted { .. }))
-            }
-            RemoteEvent::Room {
-                event: RoomEvent::Message(m),
-                ..
-            } if m.txn == Some(txn) => Some(true),
-            RemoteEvent::Person {
-                event: viaduct_bridge::PersonEvent::Message(m),
-                ..
-            } if m.txn == Some(txn) => Some(true),
-            _ => None,
-        })
-        .await
-    }
-
-    pub(crate) async fn message(&mut self, room: &str) -> (String, String) {
-        let event = self
-            .room_event(room, "message", |event| matches!(event, RoomEvent::Message(_)))
-            .await;
-        match event {
-            RoomEvent::Message(m) => (m.nick.to_string(), m.content.text.plain.to_string()),
-            _ => unreachable!("only messages fit"),
-        }
-    }
-
-    pub(crate) async fn close(self) {
-        self.session.close(Some(Name::from("bye"))).await;
-    }
 }
 
 pub(crate) fn server_id() -> ServerId {

@@ -3,7 +3,8 @@
 use viaduct_bridge::{Command, ServerEvent};
 
 use crate::scripted::Scripted;
-use crate::support::{Server, User, bridge, name, raw, server_id};
+use crate::support::{Server, bridge, name, raw, server_id};
+use crate::user::User;
 
 fn connect(port: u16, config: &str, nick: &str) -> User {
     let (bridge, _) = bridge(port, config);

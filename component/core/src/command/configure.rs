@@ -5,7 +5,6 @@ use viaduct_bridge::{Answers, Scope};
 use super::{At, Definition, Reply, Run, Target, Who};
 use crate::forms::{Shown, ShownField};
 use crate::login::Login;
-use crate::portal::join::MOST_HISTORY;
 
 pub(super) const CONFIGURE: Definition = Definition {
     node: "configure",
@@ -28,15 +27,6 @@ fn scope_of(login: &Login, target: &Target) -> Scope {
     }
 }
 
-/// The fields of everything that can be set within a scope.
-fn fields(login: &Login, scope: &Scope) -> Vec<ShownField> {
-    let (options, network) = login.set_in(scope);
-    let mut fields = options.fields(&login.chosen_around(scope));
-    let form = login.ctx.bridge.settings_form(scope, &network);
-    fields.extend(form.fields.iter().map(ShownField::from));
-    fields
-}
-
 fn form(login: &Login, target: &Target, stage: usize, _: &Answers) -> Option<Shown> {
     let scope = scope_of(login, target);
     let what = match &scope {
@@ -48,20 +38,15 @@ fn form(login: &Login, target: &Target, stage: usize, _: &Answers) -> Option<Sho
         title: format!("Your settings for {what}"),
         instructions: "They concern you alone. A field that you leave out stays as it is.".into(),
         form_type: None,
-        fields: fields(login, &scope),
+        fields: login.own_fields(&scope),
     })
 }
 
 /// Takes the answers; says what is wrong with them, if something is.
 fn store(login: &mut Login, scope: &Scope, run: &mut Run<'_>) -> Result<(), String> {
-    let (options, network) = login.set_in(scope);
-    let options = options.read(&run.answers, MOST_HISTORY)?;
-    let network = login
-        .ctx
-        .bridge
-        .read_settings(scope, &network, &run.answers)
-        .map_err(|bad| format!("{} ({})", bad.reason, bad.field))?;
-    login.set(scope, options, network, run.out);
+    let own = login.own_settings(scope, &run.answers);
+    let own = own.map_err(|problem| problem.text.unwrap_or_default())?;
+    login.set_own(&own, run.out);
     Ok(())
 }
 
@@ -85,7 +70,7 @@ pub(super) fn preferences_form(login: &Login, _: &Target, stage: usize, _: &Answ
     (stage == 0).then(|| {
         let label = "Stay on the network when your last client goes offline";
         let mut all = vec![ShownField::boolean(STAY, label, stay)];
-        all.extend(fields(login, &Scope::Everything));
+        all.extend(login.own_fields(&Scope::Everything));
         Shown {
             title: "Preferences".into(),
             instructions:

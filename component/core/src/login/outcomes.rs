@@ -1,11 +1,14 @@
 //! How commands ended, and who is told.
 
+use std::sync::Arc;
+
 use viaduct_bridge::{Message, Name, Outcome, Recipient, RoomId, Secret, Timestamp, TransactionId};
 
 use super::Login;
 use super::asking::Inquiry;
 use super::owner::new_key;
 use super::register::Asker;
+use super::settings::OwnSettings;
 use crate::effect::{Effects, Mark};
 use crate::ns;
 use crate::portal::Room;
@@ -64,6 +67,8 @@ pub(crate) enum Pending {
         rest: Vec<TransactionId>,
         /// The password of a room that this command sets or takes away.
         key: Option<(RoomId, Option<Secret>)>,
+        /// What the user sets beside it, when all is done.
+        then: Option<Arc<OwnSettings>>,
     },
 }
 
@@ -166,11 +171,23 @@ impl Login {
                 };
                 self.answer_command(asker, result, out);
             }
-            (Pending::Part { request, rest, key }, outcome) => {
+            (
+                Pending::Part {
+                    request,
+                    rest,
+                    key,
+                    then,
+                },
+                outcome,
+            ) => {
                 if let (Some((room, key)), Outcome::Accepted { .. }) = (key, &outcome) {
                     self.remember_key(&room, key, out);
                 }
-                self.part_done(&request, &rest, &outcome, out);
+                if self.part_done(&request, &rest, &outcome, out)
+                    && let Some(own) = then
+                {
+                    self.set_own(&own, out);
+                }
             }
             (Pending::Question(inquiry), outcome) => self.answered(now, *inquiry, outcome, out),
             (
@@ -183,19 +200,29 @@ impl Login {
         }
     }
 
-    /// One of several commands of one IQ is done. The IQ is answered once: by the first failure, or at the end.
-    fn part_done(&mut self, request: &Request, rest: &[TransactionId], outcome: &Outcome, out: &mut Effects) {
+    /// One of several commands of one IQ is done. The IQ is answered once: by the first failure, or at the end. Whether
+    /// this was the end, and all is done.
+    fn part_done(
+        &mut self,
+        request: &Request,
+        rest: &[TransactionId],
+        outcome: &Outcome,
+        out: &mut Effects,
+    ) -> bool {
         match outcome {
             Outcome::Failed(failure) => {
                 for other in rest {
                     self.pending.remove(other);
                 }
                 out.send(request.refuse(&Problem::from(failure)));
+                false
             }
             Outcome::Accepted { .. } | Outcome::Answered(_) => {
-                if !rest.iter().any(|other| self.pending.contains_key(other)) {
+                let all = !rest.iter().any(|other| self.pending.contains_key(other));
+                if all {
                     out.send(request.done());
                 }
+                all
             }
         }
     }
@@ -210,13 +237,15 @@ impl Login {
         }
     }
 
-    /// Waits for all commands of one IQ.
+    /// Waits for all commands of one IQ. `then` is set when all are done.
     pub(super) fn await_all(
         &mut self,
         stanza: &Incoming,
         commands: Vec<viaduct_bridge::Command>,
+        then: Option<OwnSettings>,
         out: &mut Effects,
     ) {
+        let then = then.map(Arc::new);
         let all: Vec<TransactionId> = commands.iter().filter_map(viaduct_bridge::Command::txn).collect();
         for command in &commands {
             let Some(txn) = &command.txn() else { continue };
@@ -227,6 +256,7 @@ impl Login {
                     request: Request::of(stanza),
                     rest,
                     key: new_key(command),
+                    then: then.clone(),
                 },
             );
         }

@@ -6,13 +6,13 @@
 //! already. To destroy a room (§10.9) ends it for this user, as nobody can do it for others.
 
 use minidom::Element;
-use viaduct_bridge::{Ban, Command, Name, Question, RoomId, Secret};
+use viaduct_bridge::{Ban, Command, Name, Question, RoomId, Scope, Secret};
 
 use super::Login;
 use super::asking::Waiting;
 use super::outcomes::Request;
 use crate::effect::Effects;
-use crate::forms::Submission;
+use crate::forms::{ShownField, Submission};
 use crate::ns;
 use crate::portal::Room;
 use crate::portal::occupants::Affiliation;
@@ -57,7 +57,9 @@ impl Login {
             return Ok(());
         }
         let commands = room.config_commands(&self.ctx, &form)?;
+        let own = self.own_settings(&Scope::Room(id.clone()), &form.answers())?;
         if commands.is_empty() {
+            self.set_own(&own, out);
             out.send(stanza.done());
             return Ok(());
         }
@@ -65,7 +67,7 @@ impl Login {
             let text = "Too many of your requests wait for the network.";
             return Err(Problem::because(Condition::ResourceConstraint, text));
         }
-        self.await_all(stanza, commands, out);
+        self.await_all(stanza, commands, Some(own), out);
         Ok(())
     }
 
@@ -113,7 +115,13 @@ impl Login {
         match wish {
             BansWish::Form => {
                 xml.start_ns("query", ns::MUC_OWNER);
-                room.config_form(bans).write(&mut xml, "form");
+                let mut form = room.config_form(bans);
+                form.fields.push(ShownField {
+                    ty: "fixed",
+                    ..ShownField::text("", "", "What follows is set for you alone:")
+                });
+                form.fields.extend(self.own_fields(&Scope::Room(id.clone())));
+                form.write(&mut xml, "form");
             }
             BansWish::List => {
                 let mut people: Vec<&Name> = bans.iter().filter_map(|ban| ban.person.as_ref()).collect();

@@ -168,7 +168,7 @@ impl Login {
                 let text = "Too many of your requests wait for the network.";
                 out.send_opt(stanza.error(&Problem::because(Condition::ResourceConstraint, text)));
             }
-            Ok(commands) => self.await_all(stanza, commands, out),
+            Ok(commands) => self.await_all(stanza, commands, None, out),
             Err(problem) => out.send_opt(stanza.error(&problem)),
         }
     }

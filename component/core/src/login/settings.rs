@@ -1,14 +1,60 @@
 //! What the user has set: kept by scope, told to the network before anything else, and applied to rooms.
 
-use viaduct_bridge::{Command, Name, RoomId, Scope, ServerId, Settings};
+use viaduct_bridge::{Answers, Command, Name, RoomId, Scope, ServerId, Settings};
 
 use super::Login;
 use crate::effect::{Effect, Effects};
+use crate::forms::ShownField;
 use crate::options::{Chosen, Options};
 use crate::portal::Place;
+use crate::portal::join::MOST_HISTORY;
 use crate::records::{SettingsRecord, Write};
+use crate::stanza::{Condition, Problem};
+
+/// What a user sets within a scope, as it will be.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct OwnSettings {
+    scope: Scope,
+    options: Options,
+    network: Settings,
+}
 
 impl Login {
+    /// The fields of everything that the user can set within a scope.
+    pub(crate) fn own_fields(&self, scope: &Scope) -> Vec<ShownField> {
+        let (options, network) = self.set_in(scope);
+        let mut fields = options.fields(&self.chosen_around(scope));
+        let form = self.ctx.bridge.settings_form(scope, &network);
+        fields.extend(form.fields.iter().map(ShownField::from));
+        fields
+    }
+
+    /// Reads answers to these fields. A field that is missing stays as it was.
+    ///
+    /// # Errors
+    /// Names the field that cannot be so.
+    pub(crate) fn own_settings(&self, scope: &Scope, answers: &Answers) -> Result<OwnSettings, Problem> {
+        let (options, network) = self.set_in(scope);
+        let wrong = |text: String| Problem::because(Condition::NotAcceptable, text);
+        let options = options.read(answers, MOST_HISTORY).map_err(wrong)?;
+        let network = self
+            .ctx
+            .bridge
+            .read_settings(scope, &network, answers)
+            .map_err(|bad| wrong(format!("{} ({})", bad.reason, bad.field)))?;
+        let scope = scope.clone();
+        Ok(OwnSettings {
+            scope,
+            options,
+            network,
+        })
+    }
+
+    /// Sets them.
+    pub(crate) fn set_own(&mut self, own: &OwnSettings, out: &mut Effects) {
+        self.set(&own.scope, own.options, own.network.clone(), out);
+    }
+
     /// What is set within a scope.
     pub(crate) fn set_in(&self, scope: &Scope) -> (Options, Settings) {
         self.settings.get(scope).cloned().unwrap_or_default()

@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = &[
     case!(a_password_is_set_used_and_taken_away).rows("M94"),
     case!(a_form_that_makes_no_sense_changes_nothing).rows("M93 M95"),
     case!(what_the_network_refuses_in_part_is_refused).rows("M95"),
+    case!(what_one_sets_for_oneself_is_in_the_form_too),
     case!(changes_by_others_are_announced).rows("M98"),
     case!(a_room_is_destroyed_for_its_user).rows("M102"),
 ];
@@ -34,6 +35,52 @@ fn value(form: &Element, name: &str) -> Option<String> {
             .map(|value| value.text())
             .unwrap_or_default(),
     )
+}
+
+async fn what_one_sets_for_oneself_is_in_the_form_too(t: Ctx) -> Result<()> {
+    let s = Stage::set(&t).await?;
+    s.promote(&t).await?;
+    let form = get_form(&s.phone, &s.room).await?;
+    ensure!(
+        value(&form, "persistent").as_deref() == Some("default"),
+        "{}",
+        form.xml()
+    );
+    let field = |var: &str, text: &str| tag("field").attr("var", var).child(tag("value").text(text));
+    let set = |fields: &[(&str, &str)]| {
+        let form = tag("x").ns(ns::DATA).attr("type", "submit");
+        let form = fields
+            .iter()
+            .fold(form, |form, (var, text)| form.child(field(var, text)));
+        tag("query").ns(OWNER).child(form)
+    };
+    let wrong = s
+        .phone
+        .set(&s.room, set(&[("max_history_length", "many")]))
+        .await?;
+    refused(&wrong, "not-acceptable")?;
+    // Together with a change of the room, and only if that succeeds.
+    let both = [("muc#roomconfig_moderatedroom", "1"), ("persistent", "yes")];
+    granted(&s.phone.set(&s.room, set(&both)).await?)?;
+    s.alice
+        .expect("the mode", |line| {
+            line.is("MODE", &[&s.channel]) && line.param(1).contains("+m")
+        })
+        .await?;
+    let form = get_form(&s.phone, &s.room).await?;
+    ensure!(
+        value(&form, "persistent").as_deref() == Some("yes"),
+        "{}",
+        form.xml()
+    );
+    s.phone.leave(&s.room, &s.nick, "bye").await?;
+    s.alice.say(&s.channel, "still there?").await?;
+    let nick = s.nick.clone();
+    s.alice
+        .expect_none("a PART", move |line| {
+            line.command == "PART" && line.nick() == nick
+        })
+        .await
 }
 
 async fn submit(client: &Client, room: &str, kind: &str, fields: &[(&str, &str)]) -> Result<Element> {
