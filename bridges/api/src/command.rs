@@ -91,6 +91,13 @@ pub enum Command {
         /// Whether.
         state: Typing,
     },
+    /// The user has read a conversation up to here: tell the user's other clients. Has no outcome, and only the newest counts.
+    MarkRead {
+        /// Which conversation.
+        to: Recipient,
+        /// When the newest message was said that was read.
+        upto: Timestamp,
+    },
     /// Change the subject of a room.
     SetTopic {
         /// Comes back with the outcome.
@@ -273,6 +280,7 @@ impl Command {
             | Self::Configure { .. }
             | Self::SetAway { .. }
             | Self::Typing { .. }
+            | Self::MarkRead { .. }
             | Self::Watch { .. }
             | Self::Unwatch { .. } => None,
         }

@@ -170,6 +170,11 @@ pub enum RoomEvent {
         /// Whether.
         state: Typing,
     },
+    /// The user has read the room up to here, with another client of the network. Only ever grows.
+    Read {
+        /// When the newest message was said that was read.
+        upto: Timestamp,
+    },
 }
 
 /// What happened with a person.

@@ -26,6 +26,8 @@ pub struct Relations {
     pub moderation: Level,
     /// Telling that one is typing (XEP-0085).
     pub typing: Level,
+    /// Telling the user's other clients what the user has read (XEP-0333).
+    pub read: Level,
 }
 
 impl Default for Relations {
@@ -43,6 +45,7 @@ impl Relations {
         retractions: Level::Rejected,
         moderation: Level::Rejected,
         typing: Level::Rejected,
+        read: Level::Rejected,
     };
 
     /// What is certain while a server has not said what it can do: all that does not depend on the server.
@@ -56,6 +59,7 @@ impl Relations {
             retractions: certain(self.retractions, Level::Rejected),
             moderation: certain(self.moderation, Level::Rejected),
             typing: certain(self.typing, Level::Rejected),
+            read: certain(self.read, Level::Rejected),
         }
     }
 }

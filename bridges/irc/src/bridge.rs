@@ -45,6 +45,7 @@ const CAPABILITIES: Capabilities = Capabilities {
         retractions: Level::Partial,
         moderation: Level::Partial,
         typing: Level::Partial,
+        read: Level::Partial,
     },
     resubmit: false,
     guests: true,

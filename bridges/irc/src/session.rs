@@ -235,7 +235,8 @@ impl Session for IrcSession {
                 Command::Send { to, .. }
                 | Command::React { to, .. }
                 | Command::Retract { to, .. }
-                | Command::Typing { to, .. } => to.server().clone(),
+                | Command::Typing { to, .. }
+                | Command::MarkRead { to, .. } => to.server().clone(),
                 Command::Configure { scope, settings } => {
                     lock(&self.state.settings).insert(scope.clone(), settings.clone());
                     continue;

@@ -86,6 +86,8 @@ pub const REPLY: &str = "urn:xmpp:reply:0";
 pub const FALLBACK: &str = "urn:xmpp:fallback:0";
 /// XEP-0393.
 pub const STYLING: &str = "urn:xmpp:styling:0";
+/// XEP-0333.
+pub const MARKERS: &str = "urn:xmpp:chat-markers:0";
 /// XEP-0334.
 pub const HINTS: &str = "urn:xmpp:hints";
 /// XEP-0380.

@@ -35,6 +35,8 @@ pub enum Which {
     Client(Name),
     /// By one of the network's ids.
     Remote(MessageId),
+    /// By time: the newest message of a room that was said then or before.
+    Upto(Timestamp),
 }
 
 /// A message that was found.

@@ -38,6 +38,8 @@ pub enum Wish {
     Retract,
     /// Take it back as a moderator.
     Moderate,
+    /// Tell that everything up to it was read (XEP-0333).
+    Read,
 }
 
 /// The older message that a stanza refers to, if it does.
@@ -46,12 +48,15 @@ pub fn asked(stanza: &Incoming) -> Option<Asked> {
     if stanza.is_error() {
         return None;
     }
+    let has_body = stanza.element.has_child("body", ns::COMPONENT);
     stanza.element.children().find_map(|child| {
         let what = match (stanza.kind, child.name()) {
             (Kind::Message, "reply") if child.has_ns(ns::REPLY) => Wish::Reply,
             (Kind::Message, "replace") if child.has_ns(ns::CORRECT) => Wish::Correct,
             (Kind::Message, "reactions") if child.has_ns(ns::REACTIONS) => Wish::React,
             (Kind::Message, "retract") if child.has_ns(ns::RETRACT) => Wish::Retract,
+            // What is said besides counts, and not the marker.
+            (Kind::Message, "displayed") if child.has_ns(ns::MARKERS) && !has_body => Wish::Read,
             (Kind::Iq, "moderate") if child.has_ns(ns::MODERATE) => Wish::Moderate,
             _ => return None,
         };
@@ -129,6 +134,14 @@ pub fn without_fallback(stanza: &Incoming, body: &str, namespace: &str) -> Strin
 pub fn reply(author: &str, id: &str) -> String {
     let mut xml = Xml::new("reply");
     xml.attr("xmlns", ns::REPLY).attr("to", author).attr("id", id);
+    xml.finish_fragment()
+}
+
+/// The element that asks clients to tell when a message was read (XEP-0333 §4.1).
+#[must_use]
+pub fn markable() -> String {
+    let mut xml = Xml::new("markable");
+    xml.attr("xmlns", ns::MARKERS);
     xml.finish_fragment()
 }
 

@@ -142,6 +142,7 @@ pub fn relation_features(able: Relations) -> Vec<&'static str> {
         (able.retractions, ns::RETRACT),
         (able.retractions, ns::RETRACT_TOMBSTONE),
         (able.corrections, ns::CORRECT),
+        (able.read, ns::MARKERS),
     ];
     all.into_iter()
         .filter(|(level, _)| *level >= Level::Partial)

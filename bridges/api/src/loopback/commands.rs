@@ -152,6 +152,8 @@ impl Server {
                 let done = self.retract(&me, &to, &target, reason);
                 self.settle(session, txn, done);
             }
+            // Nobody has a second client there.
+            Command::MarkRead { .. } => {}
             Command::Typing { to, state } => self.typing(&me, &to, state),
             Command::SetTopic { txn, room, text } => {
                 let done = self.set_topic(&me, &room.room, text);

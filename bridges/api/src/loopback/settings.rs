@@ -73,6 +73,7 @@ fn full() -> Capabilities {
             retractions: Level::Full,
             moderation: Level::Full,
             typing: Level::Full,
+            read: Level::Rejected,
         },
         resubmit: true,
         guests: true,

@@ -123,7 +123,8 @@ fn server_of(command: &Command) -> Option<&ServerId> {
         Command::Send { to, .. }
         | Command::React { to, .. }
         | Command::Retract { to, .. }
-        | Command::Typing { to, .. } => Some(to.server()),
+        | Command::Typing { to, .. }
+        | Command::MarkRead { to, .. } => Some(to.server()),
         Command::Ask { question, .. } => Some(question.server()),
         Command::Watch { person } | Command::Unwatch { person } => Some(&person.server),
         Command::SetAway { .. } | Command::Configure { .. } => None,

@@ -33,6 +33,7 @@ impl Client {
             "NOTICE" => self.on_message(now, &message, true),
             "TAGMSG" => self.on_tagmsg(now, &message),
             "RENAME" => self.on_rename(&message),
+            "MARKREAD" => self.on_mark_read(now, &message),
             "REDACT" => self.on_redact(now, &message),
             "JOIN" => self.on_join(now, &message),
             "PART" => self.on_part(&message),

@@ -26,6 +26,7 @@ mod pending;
 mod people;
 mod pulse;
 mod queue;
+mod read;
 mod refusal;
 mod registration;
 mod relations;
@@ -247,6 +248,7 @@ impl Client {
                 earlier(self.rooms.deadline());
                 earlier(self.book.deadline());
                 earlier(self.modern.typists.deadline());
+                earlier(self.modern.marks.deadline());
                 earlier(self.who.deadline());
                 earlier(self.asks.deadline());
                 if self.questions.is_empty() {
@@ -278,6 +280,7 @@ impl Client {
         self.asks.expire(&self.server, now.at, &mut self.events);
         self.rooms_tick(now);
         self.typing_tick(now);
+        self.read_tick(now);
         if self.is_online() {
             self.who_tick(now);
             self.watch_tick(now);

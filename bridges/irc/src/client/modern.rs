@@ -3,6 +3,7 @@
 use viaduct_bridge::Relations;
 
 use super::missed::OpenPage;
+use super::read::Marks;
 use super::typing::Typists;
 
 /// The state of newer extensions.
@@ -13,4 +14,5 @@ pub(super) struct Modern {
     /// What the core was told about relations.
     pub(super) told_relations: Relations,
     pub(super) typists: Typists,
+    pub(super) marks: Marks,
 }

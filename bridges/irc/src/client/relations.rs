@@ -60,6 +60,11 @@ impl Client {
             retractions: redaction,
             moderation: redaction,
             typing: level(can("typing"), Level::Rejected),
+            // A marker is the time of a message, which must be the server's.
+            read: level(
+                self.caps.has(Cap::ReadMarker) && self.caps.has(Cap::ServerTime),
+                Level::Rejected,
+            ),
         }
     }
 

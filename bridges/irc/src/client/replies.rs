@@ -21,6 +21,10 @@ impl Client {
         if message.command == "FAIL" && verb.eq_ignore_ascii_case("CHATHISTORY") {
             return self.history_failed(now, message);
         }
+        if message.command == "FAIL" && verb.eq_ignore_ascii_case("MARKREAD") {
+            // Nobody asked for it in words, and nobody can do anything about it.
+            return;
+        }
         let words = format::to_text(message.last()).plain;
         if message.command == "FAIL" && self.refused_by_reply(message, context, &words) {
             return;

@@ -44,6 +44,7 @@ impl Client {
                 relation,
                 ..
             } => self.say(txn, to, content, relation.as_deref()),
+            Command::MarkRead { to, upto } => self.mark_read(now, &to, upto),
             Command::Typing { to, state } => self.typing(now, &to, state),
             Command::React {
                 txn,

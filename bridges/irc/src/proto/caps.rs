@@ -31,9 +31,10 @@ pub enum Cap {
     MessageRedaction,
     ChatHistory,
     ChannelRename,
+    ReadMarker,
 }
 
-const NAMES: [(Cap, &str); 21] = [
+const NAMES: [(Cap, &str); 22] = [
     (Cap::MessageTags, "message-tags"),
     (Cap::ServerTime, "server-time"),
     (Cap::MultiPrefix, "multi-prefix"),
@@ -55,6 +56,7 @@ const NAMES: [(Cap, &str); 21] = [
     (Cap::MessageRedaction, "draft/message-redaction"),
     (Cap::ChatHistory, "draft/chathistory"),
     (Cap::ChannelRename, "draft/channel-rename"),
+    (Cap::ReadMarker, "draft/read-marker"),
 ];
 
 impl Cap {

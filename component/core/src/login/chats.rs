@@ -42,6 +42,8 @@ pub(super) struct Chat {
     recorded: bool,
     /// Until when the other is believed to be typing, or to have paused.
     pub(super) typing: Option<(Typing, Timestamp)>,
+    /// Up to when the user has read it, as far as the network was told.
+    pub(super) read_upto: Timestamp,
 }
 
 impl Chat {
@@ -59,6 +61,7 @@ impl Chat {
             live: true,
             recorded: false,
             typing: None,
+            read_upto: Timestamp(0),
         }
     }
 
@@ -203,7 +206,7 @@ impl Login {
             return;
         }
         let Some(body) = stanza.text_of("body").filter(|body| !body.is_empty()) else {
-            // What else is left is nothing that the network has: receipts, markers.
+            // What else is left is nothing that the network has: receipts.
             return self.tell_typing(Recipient::Person(person.clone()), stanza, out);
         };
         self.address_chat(person, None);
@@ -241,6 +244,9 @@ impl Login {
         let mut payload = payload::from_network(&message.content);
         if let (Some(relation), Some(found)) = (&message.relation, self.found.take()) {
             payload += &self.chat_relation(person, relation, &found);
+        }
+        if self.wants_markers(&person.server) && message.sender == person.person {
+            payload += &crate::relation::markable();
         }
         let heard = Heard {
             nick: &message.nick,

@@ -81,7 +81,7 @@ impl Login {
                 self.change_subject(id, &subject, stanza, out);
             }
             (Some(body), _) => self.say_to(Recipient::Room(id.clone()), &body, stanza, out),
-            // What else is left says nothing to anybody on the network: markers, hints.
+            // What else is left says nothing to anybody on the network: hints.
             (None, _) => self.tell_typing(Recipient::Room(id.clone()), stanza, out),
         }
     }

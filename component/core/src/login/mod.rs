@@ -16,6 +16,7 @@ mod messages;
 mod outcomes;
 mod owner;
 mod people;
+mod read;
 mod refers;
 mod register;
 mod relations;

@@ -1,7 +1,7 @@
 //! Which older message something refers to: what the host looks up before the core handles it. Always in a conversation of
 //! this very user.
 
-use viaduct_bridge::{Address, Name, PersonEvent, PersonId, RemoteEvent, RoomEvent, RoomId};
+use viaduct_bridge::{Address, Name, PersonEvent, PersonId, RemoteEvent, RoomEvent, RoomId, Timestamp};
 
 use super::Login;
 use crate::refer::{Lookup, ME, THEM, Which};
@@ -72,6 +72,15 @@ impl Login {
 
     fn room_refers(&self, id: &RoomId, event: &RoomEvent) -> Option<Lookup> {
         // Most of what comes refers to nothing: that is seen first.
+        if let RoomEvent::Read { upto } = event {
+            // The network's times may be coarser than ours.
+            let upto = Timestamp(upto.0.saturating_add(999));
+            return Some(Lookup {
+                portal: self.rooms.get(id).filter(|room| room.recorded)?.id,
+                which: Which::Upto(upto),
+                reactions_of: None,
+            });
+        }
         let (of, sender) = match event {
             // What was missed may be in the archive already: then it is the message itself that is found.
             RoomEvent::Message(message) if message.missed => (message.ids.first()?, None),

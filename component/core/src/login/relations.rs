@@ -31,6 +31,10 @@ impl Login {
         let done = match asked.what {
             Wish::React => self.react(to, &asked, stanza, out),
             Wish::Retract => self.retract(to, &asked, stanza, out),
+            Wish::Read => {
+                self.mark_read(to, out);
+                Ok(())
+            }
             Wish::Reply | Wish::Correct | Wish::Moderate => return false,
         };
         if let Err(problem) = done {
@@ -229,7 +233,7 @@ impl Login {
         let (level, make): (Level, fn(Target) -> Relation<Target>) = match asked.what {
             Wish::Reply => (able.replies, Relation::Reply),
             Wish::Correct => (able.corrections, Relation::Correction),
-            Wish::React | Wish::Retract | Wish::Moderate => return None,
+            Wish::React | Wish::Retract | Wish::Moderate | Wish::Read => return None,
         };
         if level < Level::Partial {
             return None;

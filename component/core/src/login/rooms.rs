@@ -11,6 +11,7 @@ use crate::records::PortalId;
 impl Login {
     pub(super) fn room_event(&mut self, now: Timestamp, id: &RoomId, event: RoomEvent, out: &mut Effects) {
         let attached = self.attached;
+        let markable = matches!(event, RoomEvent::Message(_)) && self.wants_markers(&id.server);
         let Some(room) = self.rooms.get_mut(id) else {
             return;
         };
@@ -54,8 +55,9 @@ impl Login {
             RoomEvent::TopicChanged(topic) => room.topic_changed(ctx, topic, out),
             RoomEvent::Message(message) => match message.txn {
                 Some(txn) if self.pending.contains_key(&txn) => self.echoed(txn, &message, out),
-                _ => room.said(ctx, &message, self.found.as_ref(), out),
+                _ => room.said(ctx, &message, (self.found.as_ref(), markable), out),
             },
+            RoomEvent::Read { upto } => room.read_elsewhere(ctx, upto, self.found.as_ref(), out),
             RoomEvent::Typing { person, state } => room.typing(now, &person, state, out),
             RoomEvent::Reaction(reaction) => room.reacted(ctx, &reaction, self.found.as_ref(), out),
             RoomEvent::Retraction(retraction) => {

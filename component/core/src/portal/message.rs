@@ -10,6 +10,7 @@ use crate::effect::Effects;
 use crate::payload;
 use crate::records::{MessageRecord, Said, Write, archive_id};
 use crate::refer::{AliasRecord, Found};
+use crate::relation;
 use crate::render;
 
 /// A message that is to get its place.
@@ -101,12 +102,12 @@ impl Room {
         !self.chosen.history && (self.told_upto.0 == 0 || at <= self.told_upto)
     }
 
-    /// Somebody on the network said something.
+    /// Somebody on the network said something. Clients may be asked to tell when it was read.
     pub fn said(
         &mut self,
         ctx: &Context,
         message: &viaduct_bridge::Message,
-        found: Option<&Found>,
+        (found, markable): (Option<&Found>, bool),
         out: &mut Effects,
     ) {
         if !self.recorded || message.missed && (found.is_some() || self.was_told(message.at)) {
@@ -116,6 +117,9 @@ impl Room {
         let mut payload = payload::from_network(&message.content);
         if message.relation.is_some() {
             payload += &self.relation_payload(ctx, message, found);
+        }
+        if markable && message.sender != self.me {
+            payload += &relation::markable();
         }
         let placing = Placing {
             at: message.at,

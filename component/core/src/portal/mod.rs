@@ -16,6 +16,7 @@ pub mod moved;
 pub mod nick;
 pub mod occupants;
 pub mod presence;
+pub mod read;
 pub mod relations;
 pub mod resync;
 pub mod subject;
@@ -127,6 +128,8 @@ pub struct Room {
     pub recorded: bool,
     /// Whether the network has put the user in while no client is: the room was moved here.
     pub unseen: bool,
+    /// Up to when the user has read it, as far as anybody was told.
+    pub read_upto: Timestamp,
     /// Who is believed to be typing, or to have paused, and until when.
     pub typists: Vec<(Name, Typing, Timestamp)>,
     /// When the newest message was said that was told before the network was last entered.
@@ -168,6 +171,7 @@ impl Room {
             last_at: Timestamp(0),
             recorded: false,
             unseen: false,
+            read_upto: Timestamp(0),
             typists: Vec::new(),
             told_upto: Timestamp(0),
             chosen: Chosen::by_default(ctx.history_default),

@@ -8,6 +8,7 @@ mod grace;
 mod links;
 mod loops;
 mod missed;
+mod read;
 mod registration;
 mod relations;
 mod retractions;

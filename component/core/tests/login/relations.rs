@@ -19,6 +19,7 @@ pub(crate) const ALL: Relations = Relations {
     retractions: Level::Full,
     moderation: Level::Full,
     typing: Level::Full,
+    read: Level::Full,
 };
 
 pub(crate) fn desk() -> Desk {

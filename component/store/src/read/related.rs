@@ -6,7 +6,7 @@ use viaduct_bridge::{MessageId, Name, Timestamp};
 use viaduct_core::records::{MessageRecord, PortalId, Position, archive_id};
 use viaduct_core::refer::{Found, Lookup, Which};
 
-use super::message;
+use super::{archive, message};
 use crate::db::{Reader, Row};
 
 /// The network ids of a message, in the order of its parts.
@@ -29,6 +29,9 @@ const MOST_PARTS: i64 = 500;
 /// How far back a message is looked for by its client's id.
 const CLIENT_REACH: i64 = 2000;
 
+/// How many rows that say nothing are passed over in the search for a message by its time.
+const TIME_REACH: i64 = 20;
+
 /// For the test that looks at their plans.
 #[cfg(test)]
 pub(super) const QUERIES: &[&str] = &[ALIASES, KNOWN_AS, BY_CLIENT, REACTIONS];
@@ -38,6 +41,10 @@ pub(crate) async fn found(reader: &Reader, lookup: &Lookup) -> Result<Option<Fou
     let mut found = match &lookup.which {
         Which::Known(id) => by_known(reader, portal, id).await?,
         Which::Client(id) => match by_client(reader, portal, id).await? {
+            Some(message) => Some(of_archive(reader, message).await?),
+            None => None,
+        },
+        Which::Upto(at) => match by_time(reader, portal, *at).await? {
             Some(message) => Some(of_archive(reader, message).await?),
             None => None,
         },
@@ -114,6 +121,21 @@ async fn aliases(reader: &Reader, portal: PortalId, known: &Name) -> Result<Vec<
     reader
         .fetch(ALIASES, &[portal.0.into(), known.into(), MOST_PARTS.into()])
         .await
+}
+
+/// The newest message until then. What only reacts or takes something back is none.
+async fn by_time(
+    reader: &Reader,
+    portal: PortalId,
+    at: Timestamp,
+) -> Result<Option<MessageRecord>, sqlx::Error> {
+    let Some(last) = archive::last_upto(reader, portal, at).await? else {
+        return Ok(None);
+    };
+    let first = last.saturating_sub(TIME_REACH).max(1);
+    let messages = message::range(reader, portal, first, last, TIME_REACH + 1).await?;
+    let says = |message: &MessageRecord| message.said.payload.contains("<body");
+    Ok(messages.into_iter().rev().find(says))
 }
 
 async fn by_client(

@@ -86,6 +86,36 @@ on_both! {
 }
 
 on_both! {
+    /// The newest message that was said until then, and nothing that was given up.
+    async fn a_message_is_found_by_its_time(db) {
+        let store = db.open().await;
+        let mut writes = user_with_room(1);
+        let said = |position, at, payload: &str| {
+            let mut row = message(1, position);
+            row.at = Timestamp(at);
+            row.said = Arc::new(Said { payload: name(payload), ..(*row.said).clone() });
+            row
+        };
+        writes.extend(messages([
+            said(1, 10, "<body>one</body>"),
+            said(2, 20, "<body>two</body>"),
+            said(3, 30, "<reactions/>"),
+            said(4, 40, "<body>four</body>"),
+        ]));
+        commit(&store, writes).await;
+        for (at, wanted) in [(9, None), (10, Some(1)), (19, Some(1)), (35, Some(2)), (40, Some(4)), (99, Some(4))] {
+            let found = find(&store, 1, Which::Upto(Timestamp(at))).await;
+            let place = found.and_then(|found| found.message).map(|message| message.position.0);
+            assert_eq!(place, wanted, "at {at}");
+        }
+        let (portal, upto) = (PortalId(1), Position(2));
+        commit(&store, vec![Write::Prune { portal, upto }]).await;
+        assert_eq!(find(&store, 1, Which::Upto(Timestamp(20))).await, None);
+        store.close().await;
+    }
+}
+
+on_both! {
     /// Of a direct chat nothing is kept but the ids, in the order of the parts.
     async fn the_ids_of_a_direct_chat_stay(db) {
         let store = db.open().await;

@@ -53,6 +53,7 @@ mod people;
 mod ping;
 mod presence;
 mod private;
+mod read_markers;
 mod registration;
 mod registration_checked;
 mod registration_edit;
@@ -115,6 +116,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     private::CASES,
     room_config::CASES,
     missed::CASES,
+    read_markers::CASES,
     relations::CASES,
     room_disco::CASES,
     settings::CASES,

@@ -63,6 +63,7 @@ scenarios! {
     programs
     questions_wait
     ranks
+    read_markers
     relations
     relations_fenced
     relations_unknown

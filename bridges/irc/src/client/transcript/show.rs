@@ -30,6 +30,7 @@ fn server(event: &ServerEvent) -> String {
                 ("retractions", able.retractions),
                 ("moderation", able.moderation),
                 ("typing", able.typing),
+                ("markers", able.read),
             ];
             let can = all.iter().filter(|(_, level)| *level >= Level::Partial);
             let names: Vec<&str> = can.map(|(name, _)| *name).collect();
@@ -83,6 +84,7 @@ fn room_event(event: &RoomEvent) -> String {
         RoomEvent::Message(message) => said(message),
         RoomEvent::Reaction(reaction) => reacted(reaction),
         RoomEvent::Retraction(retraction) => retracted(retraction),
+        RoomEvent::Read { upto } => format!("read up to {}", upto.0 / 1_000_000),
         RoomEvent::Typing { person, state } => format!("{person} types: {state:?}"),
     }
 }

@@ -9,7 +9,7 @@ use viaduct_bridge::{
 /// `nick 1 new`, `rank 1 #c bob +ov-h`, `kick 1 #c bob [words]`, `ban 1 #c bob [words]`, `unban 1 #c bob`,
 /// `away [words]`, `connect`, `list 1 .`, `invite 1 #c bob`, `watch bob`, `unwatch bob`,
 /// `bans 1 #c`, `set 1 #c +m -i +k=word`, `whois 1 bob`, `version 1 bob`, `ping 1 bob`, `time 1 bob`,
-/// `reply 1 #c id words`, `react 1 #c id +yes -no`, `retract 1 #c id[,id] [words]`, `typing #c active`,
+/// `reply 1 #c id words`, `react 1 #c id +yes -no`, `retract 1 #c id[,id] [words]`, `typing #c active`, `read #c microseconds`,
 /// `join-since #c microseconds`. In words, `\n` ends a line.
 pub(super) fn command(text: &str) -> Command {
     let text = text.replace("\\n", "\n");
@@ -33,6 +33,17 @@ pub(super) fn command(text: &str) -> Command {
             Command::Watch { person }
         } else {
             Command::Unwatch { person }
+        };
+    }
+    if verb == "read" {
+        let (name, micros) = rest.split_once(' ').expect("a target and a time");
+        return Command::MarkRead {
+            to: if name.starts_with('#') {
+                Recipient::Room(room(name))
+            } else {
+                Recipient::Person(person(name))
+            },
+            upto: Timestamp(micros.parse().expect("microseconds")),
         };
     }
     if verb == "typing" {
