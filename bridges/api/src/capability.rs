@@ -1,5 +1,7 @@
 //! What a network can do, as data. Discovery, early refusals and fallbacks all derive from it.
 
+use crate::relation::Relations;
+
 /// How well a network carries a feature.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, Hash)]
 pub enum Level {
@@ -45,12 +47,9 @@ pub struct Capabilities {
     /// Telling whether somebody is on the network, rooms or not ([`Command::Watch`](crate::Command::Watch)). Where it
     /// is partial, changes may be told late.
     pub watch: Level,
-    /// Corrections (XEP-0308).
-    pub corrections: Level,
-    /// Reactions (XEP-0444).
-    pub reactions: Level,
-    /// Retractions (XEP-0424).
-    pub retractions: Level,
+    /// Referring to messages that were said before. Partial where servers differ: then each connection tells what it
+    /// can do ([`ServerEvent::Relations`](crate::ServerEvent::Relations)).
+    pub relations: Relations,
     /// Whether a command that may have arrived can be sent again with the same transaction id without harm.
     pub resubmit: bool,
     /// Whether users may be let in without registering first.

@@ -1,8 +1,9 @@
 //! What a user wants done on the network.
 
 use crate::event::Rank;
-use crate::ids::{Name, PersonId, RoomId, ServerId, TransactionId};
+use crate::ids::{Name, PersonId, RoomId, ServerId, Timestamp, TransactionId};
 use crate::question::Question;
+use crate::relation::{Relation, Target, Typing};
 use crate::secret::Secret;
 use crate::settings::{Scope, Settings};
 use crate::text::Content;
@@ -34,6 +35,9 @@ pub enum Command {
         nick: Name,
         /// The room's password.
         key: Option<Secret>,
+        /// When the newest message was said that is known. Where the network keeps what is said, what came after it (or,
+        /// where nothing is known, some of the newest) is told right after the join, each as `missed`.
+        since: Option<Timestamp>,
     },
     /// Leave a room. Answered by [`RoomEvent::Left`](crate::RoomEvent::Left).
     Leave {
@@ -52,6 +56,47 @@ pub enum Command {
         content: Content,
         /// The nickname to ask for if there is no connection to the server yet.
         nick: Name,
+        /// The older message that it refers to.
+        relation: Option<Box<Relation<Target>>>,
+    },
+    /// React to a message, and take reactions back. Done whole or not at all, as far as the network permits.
+    React {
+        /// Comes back with the outcome.
+        txn: TransactionId,
+        /// Where the message was said.
+        to: Recipient,
+        /// The message.
+        target: Box<Target>,
+        /// The reactions that are new.
+        add: Vec<Name>,
+        /// The reactions that are taken back.
+        remove: Vec<Name>,
+    },
+    /// Take back a message: the user's own, or (as a moderator) somebody else's.
+    Retract {
+        /// Comes back with the outcome.
+        txn: TransactionId,
+        /// Where the message was said.
+        to: Recipient,
+        /// The message.
+        target: Box<Target>,
+        /// Why.
+        reason: Option<Name>,
+    },
+    /// Tell others that the user is typing, or no longer is. Has no outcome: what does not get there at once is not worth
+    /// sending later.
+    Typing {
+        /// To whom.
+        to: Recipient,
+        /// Whether.
+        state: Typing,
+    },
+    /// The user has read a conversation up to here: tell the user's other clients. Has no outcome, and only the newest counts.
+    MarkRead {
+        /// Which conversation.
+        to: Recipient,
+        /// When the newest message was said that was read.
+        upto: Timestamp,
     },
     /// Change the subject of a room.
     SetTopic {
@@ -217,6 +262,8 @@ impl Command {
     pub fn txn(&self) -> Option<TransactionId> {
         match self {
             Self::Send { txn, .. }
+            | Self::React { txn, .. }
+            | Self::Retract { txn, .. }
             | Self::SetTopic { txn, .. }
             | Self::SetNick { txn, .. }
             | Self::SetRank { txn, .. }
@@ -232,6 +279,8 @@ impl Command {
             | Self::Leave { .. }
             | Self::Configure { .. }
             | Self::SetAway { .. }
+            | Self::Typing { .. }
+            | Self::MarkRead { .. }
             | Self::Watch { .. }
             | Self::Unwatch { .. } => None,
         }

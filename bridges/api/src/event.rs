@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::failure::Failure;
 use crate::ids::{MessageId, Name, PersonId, RoomId, ServerId, Timestamp, TransactionId};
 use crate::question::Reply;
+use crate::relation::{Reaction, Relation, Relations, Retraction, Typing};
 use crate::text::Content;
 
 /// Something that happened on the network, as one login sees it. Events come in the network's own order.
@@ -70,6 +71,9 @@ pub enum ServerEvent {
     },
     /// The user left the server, as asked.
     Closed,
+    /// What messages can be referred to with here, where servers differ: told once the user is logged in, and whenever
+    /// it changes.
+    Relations(Relations),
     /// The server says something to the user (a notice, an answer that belongs to nothing else).
     Notice {
         /// What it says.
@@ -119,6 +123,14 @@ pub enum RoomEvent {
         /// Why, in words.
         reason: Option<Name>,
     },
+    /// The room has another name from now on, under which the user is in it. Everything else about it is told when it is
+    /// entered under that name.
+    Moved {
+        /// What it is called now.
+        to: RoomId,
+        /// Why, in words.
+        reason: Option<Name>,
+    },
     /// Somebody came.
     MemberJoined(Member),
     /// Somebody else left this room (for leaving the server see [`PersonEvent::Gone`]).
@@ -147,6 +159,22 @@ pub enum RoomEvent {
     TopicChanged(Topic),
     /// Somebody said something.
     Message(Message),
+    /// Somebody (not this session) reacted to a message.
+    Reaction(Reaction),
+    /// A message was taken back, not by this session.
+    Retraction(Retraction),
+    /// Somebody else is typing, or no longer is.
+    Typing {
+        /// Who, folded.
+        person: Name,
+        /// Whether.
+        state: Typing,
+    },
+    /// The user has read the room up to here, with another client of the network. Only ever grows.
+    Read {
+        /// When the newest message was said that was read.
+        upto: Timestamp,
+    },
 }
 
 /// What happened with a person.
@@ -154,6 +182,12 @@ pub enum RoomEvent {
 pub enum PersonEvent {
     /// They said something to the user alone, or (as an echo) the user to them.
     Message(Message),
+    /// They (or the user, elsewhere) reacted to a message.
+    Reaction(Reaction),
+    /// They (or the user, elsewhere) took back a message.
+    Retraction(Retraction),
+    /// They are typing to the user, or no longer are.
+    Typing(Typing),
     /// They have a new name, everywhere at once.
     Renamed {
         /// The folded new name.
@@ -323,6 +357,10 @@ pub struct Message {
     pub at: Timestamp,
     /// What was said.
     pub content: Content,
+    /// The older message that it refers to.
+    pub relation: Option<Relation<MessageId>>,
+    /// Whether it was said while the user was not there, and fetched now. It may be known already.
+    pub missed: bool,
 }
 
 /// How a command ended.

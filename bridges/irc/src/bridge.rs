@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use viaduct_bridge::outgoing::OutgoingPolicy;
 use viaduct_bridge::{
     Account, Address, Answers, BadAddress, BadSetting, Bridge, Capabilities, Form, Level, LoginFlow, Name,
-    Notebook, Scope, ServerId, Session, SessionContext, Settings,
+    Notebook, Relations, Scope, ServerId, Session, SessionContext, Settings,
 };
 
 use crate::client::to_irc::MAX_MESSAGE_BYTES;
@@ -35,9 +35,16 @@ const CAPABILITIES: Capabilities = Capabilities {
     away: Level::Full,
     raw: Level::Full,
     watch: Level::Partial,
-    corrections: Level::Rejected,
-    reactions: Level::Rejected,
-    retractions: Level::Rejected,
+    // What a server offers is told for each connection.
+    relations: Relations {
+        corrections: Level::Fallback,
+        replies: Level::Partial,
+        reactions: Level::Partial,
+        retractions: Level::Partial,
+        moderation: Level::Partial,
+        typing: Level::Partial,
+        read: Level::Partial,
+    },
     resubmit: false,
     guests: true,
     max_message_bytes: MAX_MESSAGE_BYTES,

@@ -243,7 +243,11 @@ impl Session for IrcSession {
                 | Command::SetBan { room, .. }
                 | Command::SetRoom { room, .. }
                 | Command::Invite { room, .. } => room.server.clone(),
-                Command::Send { to, .. } => to.server().clone(),
+                Command::Send { to, .. }
+                | Command::React { to, .. }
+                | Command::Retract { to, .. }
+                | Command::Typing { to, .. }
+                | Command::MarkRead { to, .. } => to.server().clone(),
                 Command::Configure { scope, settings } => {
                     lock(&self.state.settings).insert(scope.clone(), settings.clone());
                     // What can change on a connection does at once; nothing is connected for it.

@@ -6,6 +6,7 @@ use viaduct_bridge::{Account, Answers, Command, Name, RemoteEvent, Step};
 
 use crate::errand::{Errand, ErrandId, Gathered, Order, Reach, RequestId, Said};
 use crate::records::{ArchiveQuery, PortalId, Position, Write};
+use crate::refer::Found;
 use crate::stanza::Incoming;
 use crate::xml::Stanza;
 
@@ -24,6 +25,8 @@ pub enum Input {
     LinkDown,
     /// The user's server has processed everything up to these marks.
     Confirmed(Vec<Mark>),
+    /// One of the above that refers to an older message, with that message.
+    Related(Box<Related>),
     /// A timer has run out.
     Timer(Timer),
     /// A login flow has come to its next step.
@@ -56,6 +59,15 @@ pub enum Input {
     },
     /// The gateway is about to stop; clients stay joined and go on after the restart.
     Stopping,
+}
+
+/// Something that refers to an older message, and what was found.
+#[derive(Debug)]
+pub struct Related {
+    /// The message. `None` if there is none that this user may know.
+    pub found: Option<Found>,
+    /// What refers to it.
+    pub input: Input,
 }
 
 /// Something to be done. Effects are done in their order; those after a [`Effect::Write`] wait for its commit.
@@ -177,6 +189,8 @@ pub enum Timer {
     Grace(PortalId),
     /// A server may have no more use.
     Linger(Name),
+    /// Somebody may have stopped typing without a word.
+    Typing(PortalId),
     /// A room did not answer a join.
     Join(PortalId),
     /// Sessions of ad-hoc commands may have expired.

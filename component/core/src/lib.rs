@@ -17,6 +17,8 @@ pub mod options;
 pub mod payload;
 pub mod portal;
 pub mod records;
+pub mod refer;
+pub mod relation;
 pub mod render;
 pub mod rsm;
 pub mod service;

@@ -78,8 +78,18 @@ pub const CORRECT: &str = "urn:xmpp:message-correct:0";
 pub const REACTIONS: &str = "urn:xmpp:reactions:0";
 /// XEP-0424.
 pub const RETRACT: &str = "urn:xmpp:message-retract:1";
+/// XEP-0424 §4.
+pub const RETRACT_TOMBSTONE: &str = "urn:xmpp:message-retract:1#tombstone";
+/// XEP-0425.
+pub const MODERATE: &str = "urn:xmpp:message-moderate:1";
+/// XEP-0461.
+pub const REPLY: &str = "urn:xmpp:reply:0";
+/// XEP-0428.
+pub const FALLBACK: &str = "urn:xmpp:fallback:0";
 /// XEP-0393.
 pub const STYLING: &str = "urn:xmpp:styling:0";
+/// XEP-0333.
+pub const MARKERS: &str = "urn:xmpp:chat-markers:0";
 /// XEP-0334.
 pub const HINTS: &str = "urn:xmpp:hints";
 /// XEP-0380.

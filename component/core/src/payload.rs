@@ -58,6 +58,7 @@ fn is_owned_by_room(child: &Element, message: &Element) -> bool {
         ("x", ns::MUC_USER),
         ("x", ns::MUC),
         ("delay", ns::DELAY),
+        ("retracted", ns::RETRACT),
         ("private", ns::CARBONS),
         ("error", ns::COMPONENT),
     ];

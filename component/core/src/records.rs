@@ -9,6 +9,7 @@ use viaduct_bridge::{
 };
 
 use crate::options::Options;
+use crate::refer::{AliasRecord, ReactionsRecord};
 
 /// Names a login for ever.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -103,6 +104,12 @@ pub enum Write {
         /// Which.
         txn: TransactionId,
     },
+    /// A network id of a message, beside the one in its row.
+    Alias(Box<AliasRecord>),
+    /// Somebody's reactions to a message are these now.
+    Reactions(Box<ReactionsRecord>),
+    /// A message was taken back: the row in this place holds this from now on, and what it held is erased.
+    Retracted(Box<MessageRecord>),
     /// What the user was told about the connection to a server.
     Warned {
         /// Who.

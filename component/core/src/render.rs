@@ -34,7 +34,12 @@ pub fn groupchat(message: &MessageRecord, room: &str, to: &str, when: When) -> S
 /// Writes the attributes and payloads of a room's message into an open `<message/>`.
 fn write_groupchat(xml: &mut Xml, message: &MessageRecord, room: &str, to: Option<&str>) {
     let id = archive_id(message);
-    xml.attr("from", &format!("{room}/{}", names::resource(&message.said.nick)));
+    // Without a nickname it is the room itself that speaks.
+    if message.said.nick.is_empty() {
+        xml.attr("from", room);
+    } else {
+        xml.attr("from", &format!("{room}/{}", names::resource(&message.said.nick)));
+    }
     xml.attr_opt("to", to).attr("type", "groupchat");
     xml.attr("id", message.client_id.as_deref().unwrap_or(&id));
     xml.raw(&message.said.payload);
@@ -42,9 +47,11 @@ fn write_groupchat(xml: &mut Xml, message: &MessageRecord, room: &str, to: Optio
         .attr("by", room)
         .attr("id", &id)
         .end();
-    xml.start_ns("occupant-id", ns::OCCUPANT_ID)
-        .attr("id", &message.said.occupant)
-        .end();
+    if !message.said.occupant.is_empty() {
+        xml.start_ns("occupant-id", ns::OCCUPANT_ID)
+            .attr("id", &message.said.occupant)
+            .end();
+    }
 }
 
 fn write_delay(xml: &mut Xml, from: Option<&str>, at: Timestamp) {

@@ -1,7 +1,7 @@
 //! What the gateway and its addresses say about themselves (XEP-0030, XEP-0115, XEP-0128).
 
 use sha1::{Digest, Sha1};
-use viaduct_bridge::ServerId;
+use viaduct_bridge::{Level, Relations, ServerId};
 
 use crate::context::Context;
 use crate::forms::Shown;
@@ -133,20 +133,41 @@ pub fn server_info(server: &ServerId) -> DiscoInfo {
     }
 }
 
-/// A person.
+/// What of relations works with somebody on a server, or in a room there.
 #[must_use]
-pub fn person_info(name: &str) -> DiscoInfo {
+pub fn relation_features(able: Relations) -> Vec<&'static str> {
+    let all = [
+        (able.replies, ns::REPLY),
+        (able.reactions, ns::REACTIONS),
+        (able.retractions, ns::RETRACT),
+        (able.retractions, ns::RETRACT_TOMBSTONE),
+        (able.corrections, ns::CORRECT),
+        (able.read, ns::MARKERS),
+    ];
+    all.into_iter()
+        .filter(|(level, _)| *level >= Level::Partial)
+        .map(|(_, feature)| feature)
+        .collect()
+}
+
+/// A person on a server that can do this.
+#[must_use]
+pub fn person_info(name: &str, able: Relations) -> DiscoInfo {
+    let mut features = vec![
+        ns::DISCO_INFO,
+        ns::DISCO_ITEMS,
+        ns::LAST,
+        ns::PING,
+        ns::TIME,
+        ns::VCARD,
+        ns::VERSION,
+    ];
+    features.extend(relation_features(able));
+    // A direct chat is archived by the user's own server.
+    features.retain(|feature| *feature != ns::RETRACT_TOMBSTONE);
     DiscoInfo {
         identities: vec![("account", "registered".into(), name.into())],
-        features: vec![
-            ns::DISCO_INFO,
-            ns::DISCO_ITEMS,
-            ns::LAST,
-            ns::PING,
-            ns::TIME,
-            ns::VCARD,
-            ns::VERSION,
-        ],
+        features,
         form: None,
     }
 }

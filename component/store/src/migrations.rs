@@ -38,6 +38,11 @@ const ALL: &[(i64, &str, &str)] = &[
         "remember imports",
         include_str!("../../../migrations/20261120210000_remember_imports.sql"),
     ),
+    (
+        20_261_120_212_000,
+        "create relations",
+        include_str!("../../../migrations/20261120212000_create_relations.sql"),
+    ),
 ];
 
 /// Brings the tables up to date.

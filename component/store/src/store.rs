@@ -10,6 +10,7 @@ use viaduct_bridge::{Name, Notebook, Timestamp};
 use viaduct_core::records::{
     ArchivePage, ArchiveQuery, ImportedRecord, LoadedLogin, LoginId, MessageRecord, PortalId, Position, Write,
 };
+use viaduct_core::refer::{Found, Lookup};
 
 use crate::config::StoreConfig;
 use crate::connection::{Home, cannot_open};
@@ -17,7 +18,7 @@ use crate::db::{Conn, Reader};
 use crate::error::{ArchiveReadError, StoreError};
 use crate::migrations;
 use crate::notebook::{self, Notes};
-use crate::read::{archive, login, message};
+use crate::read::{archive, login, message, related};
 use crate::seal::{Place, SealingKey};
 use crate::write::statements::{KEY_CHECK, LAST_SAID, SET_KEY_CHECK, TAKE_EPOCH};
 use crate::write::{CommitTicket, Interner, Lane, Queue, QueueFull, Standing, Writer, standing};
@@ -274,6 +275,16 @@ impl Store {
         archive_id: &str,
     ) -> Result<Option<MessageRecord>, StoreError> {
         Ok(message::find(&self.0.reader, portal, archive_id).await?)
+    }
+}
+
+impl Store {
+    /// The message that something refers to.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn find_related(&self, lookup: &Lookup) -> Result<Option<Found>, StoreError> {
+        Ok(related::found(&self.0.reader, lookup).await?)
     }
 }
 

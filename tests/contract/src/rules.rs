@@ -176,7 +176,10 @@ impl View {
                 self.rooms.retain(|room, _| room.server != *server);
                 self.servers.remove(server);
             }
-            ServerEvent::Notice { .. } | ServerEvent::NickOwned { .. } | ServerEvent::Invited { .. } => {}
+            ServerEvent::Notice { .. }
+            | ServerEvent::NickOwned { .. }
+            | ServerEvent::Invited { .. }
+            | ServerEvent::Relations(_) => {}
         }
         Ok(())
     }
@@ -204,6 +207,11 @@ impl View {
                 return Ok(());
             }
             RoomEvent::Refused { .. } => return Ok(()),
+            RoomEvent::Moved { .. } => {
+                let known = self.rooms.remove(id).is_some();
+                ensure!(known, "{id:?} was moved without the user being there");
+                return Ok(());
+            }
             RoomEvent::Left { how, .. } => {
                 // To leave is answered in any case, and a loss may be told of the room or of the server first.
                 let known = self.rooms.remove(id).is_some();
@@ -271,6 +279,9 @@ impl View {
                 ensure!(left > 0, "{} is gone, but was nowhere", id.person);
             }
             PersonEvent::Message(_)
+            | PersonEvent::Reaction(_)
+            | PersonEvent::Retraction(_)
+            | PersonEvent::Typing(_)
             | PersonEvent::Away { .. }
             | PersonEvent::Account { .. }
             | PersonEvent::Online { .. }

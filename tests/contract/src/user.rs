@@ -101,6 +101,7 @@ impl<'a> User<'a> {
             to,
             content,
             nick,
+            relation: None,
         }
     }
 
@@ -129,6 +130,7 @@ impl<'a> User<'a> {
             room: room.clone(),
             nick: self.nick.clone(),
             key: key.map(Secret::new),
+            since: None,
         }]);
     }
 

@@ -64,6 +64,12 @@ async fn a_modest_network() {
         &mut capabilities.create_rooms,
         &mut capabilities.room_passwords,
         &mut capabilities.away,
+        &mut capabilities.relations.corrections,
+        &mut capabilities.relations.replies,
+        &mut capabilities.relations.reactions,
+        &mut capabilities.relations.retractions,
+        &mut capabilities.relations.moderation,
+        &mut capabilities.relations.typing,
     ] {
         *level = Level::Rejected;
     }

@@ -10,6 +10,7 @@ use crate::command::{Command, Recipient};
 use crate::event::{Departure, Message, Outcome, PersonEvent, RemoteEvent, RoomEvent, ServerEvent};
 use crate::failure::Failure;
 use crate::ids::{Name, PersonId, RoomId, TransactionId};
+use crate::relation::{Relation, Target};
 use crate::text::Content;
 
 impl Server {
@@ -125,7 +126,35 @@ impl Server {
                     self.tell(&me, left(room));
                 }
             }
-            Command::Send { txn, to, content, .. } => self.send(session, &me, txn, to, content),
+            Command::Send {
+                txn,
+                to,
+                content,
+                relation,
+                ..
+            } => self.send(session, &me, txn, to, (content, relation)),
+            Command::React {
+                txn,
+                to,
+                target,
+                add,
+                remove,
+            } => {
+                let done = self.react(&me, &to, &target, (add, remove));
+                self.settle(session, txn, done);
+            }
+            Command::Retract {
+                txn,
+                to,
+                target,
+                reason,
+            } => {
+                let done = self.retract(&me, &to, &target, reason);
+                self.settle(session, txn, done);
+            }
+            // Nobody has a second client there.
+            Command::MarkRead { .. } => {}
+            Command::Typing { to, state } => self.typing(&me, &to, state),
             Command::SetTopic { txn, room, text } => {
                 let done = self.set_topic(&me, &room.room, text);
                 self.settle(session, txn, done);
@@ -216,7 +245,14 @@ impl Server {
     }
 
     /// Says something, once: where a network remembers transaction ids, the same one again changes nothing.
-    fn send(&mut self, session: SessionId, me: &Name, txn: TransactionId, to: Recipient, content: Content) {
+    fn send(
+        &mut self,
+        session: SessionId,
+        me: &Name,
+        txn: TransactionId,
+        to: Recipient,
+        (content, relation): (Content, Option<Box<Relation<Target>>>),
+    ) {
         let Some(link) = self.links.get(&session) else {
             return;
         };
@@ -225,11 +261,7 @@ impl Server {
             let answer = vec![accepted(txn, receipt.clone())];
             return self.answer(session, txn, answer);
         }
-        let said = match &to {
-            Recipient::Room(room) => self.say(me, &room.room, content),
-            Recipient::Person(person) => self.whisper(me, &person.person, content),
-        };
-        match said {
+        match self.say_to(me, &to, content, relation.map(|relation| *relation)) {
             Ok(message) => {
                 if self.settings.capabilities.resubmit {
                     self.receipts.insert(memory, Receipt::from(&message));

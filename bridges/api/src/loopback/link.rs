@@ -206,8 +206,14 @@ impl Server {
         if let (true, Some(seen)) = (self.settings.replay, place.seen) {
             let history = self.rooms.get(room).map(|room| &room.history);
             let missed = history.into_iter().flat_map(|history| history.iter().skip(seen));
+            // Of what was taken back meanwhile nothing is left.
+            let missed = missed.filter(|message| !message.content.text.plain.is_empty());
             for message in missed.cloned().collect::<Vec<_>>() {
-                self.tell_of_room(me, room, RoomEvent::Message(message));
+                let missed = crate::event::Message {
+                    missed: true,
+                    ..message
+                };
+                self.tell_of_room(me, room, RoomEvent::Message(missed));
             }
         }
         if let Some(link) = self.links.get_mut(&session) {

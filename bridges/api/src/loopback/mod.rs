@@ -16,8 +16,8 @@
 //!
 //! The network, which elsewhere somebody else has written:
 //!
-//! - `world.rs`, `server.rs`: what there is, and who is told of what; `rooms.rs`, `talk.rs`: the rules;
-//!   `questions.rs`: what is answered.
+//! - `world.rs`, `server.rs`: what there is, and who is told of what; `rooms.rs`, `talk.rs`, `relations.rs`: the
+//!   rules; `questions.rs`: what is answered.
 //!
 //! The handles for tests: [`LoopbackNetwork`], [`LoopbackServer`] (with the faults, in `faults.rs`),
 //! [`LoopbackPerson`]; and, where there is no runtime, [`Driver`] and [`Collected`].
@@ -51,6 +51,7 @@
 //!     room: network.room("#tea"),
 //!     nick: "Alice".into(),
 //!     key: None,
+//!     since: None,
 //! }]);
 //! network.person("Bob").join("#tea")?.say("#tea", "is it ready?")?;
 //!
@@ -75,6 +76,7 @@ mod network;
 mod outbox;
 mod person;
 mod questions;
+mod relations;
 mod rooms;
 mod server;
 mod settings;

@@ -3,9 +3,11 @@
 use super::address::fold;
 use super::network::LoopbackServer;
 use super::server::{Ears, Server};
+use crate::command::Recipient;
 use crate::event::{Message, Rank, RemoteEvent, RoomFlags};
 use crate::failure::Failure;
 use crate::ids::{Name, PersonId};
+use crate::relation::{Relation, Target};
 use crate::secret::Secret;
 use crate::text::Content;
 
@@ -97,7 +99,7 @@ impl LoopbackPerson {
     /// # Errors
     /// When they may not speak there.
     pub fn post(&self, room: &str, content: Content) -> Result<Message, Failure> {
-        self.attempt(|server, me| server.say(me, &fold(room), content))
+        self.attempt(|server, me| server.say(me, &fold(room), content, None))
     }
 
     /// Says something to somebody alone. Returns it as they heard it.
@@ -105,7 +107,41 @@ impl LoopbackPerson {
     /// # Errors
     /// When there is no such person.
     pub fn tell(&self, nick: &str, content: Content) -> Result<Message, Failure> {
-        self.attempt(|server, me| server.whisper(me, &fold(nick), content))
+        self.attempt(|server, me| server.whisper(me, &fold(nick), content, None))
+    }
+
+    /// Says something in a room that refers to an older message. Returns it as the room heard it.
+    ///
+    /// # Errors
+    /// When they may not speak there, or there is no such message.
+    pub fn post_related(
+        &self,
+        room: &str,
+        content: Content,
+        relation: Relation<Target>,
+    ) -> Result<Message, Failure> {
+        self.attempt(|server, me| {
+            let to = Recipient::Room(server.room_id(&fold(room)));
+            server.say_to(me, &to, content, Some(relation))
+        })
+    }
+
+    /// Reacts to a message of a room or of a person, and takes reactions back.
+    ///
+    /// # Errors
+    /// When there is no such message.
+    pub fn react(&self, to: &Recipient, target: &Target, add: &[&str], remove: &[&str]) -> Done<'_> {
+        let names = |texts: &[&str]| texts.iter().map(|text| Name::from(*text)).collect();
+        let marks = (names(add), names(remove));
+        self.act(|server, me| server.react(me, to, target, marks))
+    }
+
+    /// Takes back a message.
+    ///
+    /// # Errors
+    /// When they may not, or there is no such message.
+    pub fn retract(&self, to: &Recipient, target: &Target, reason: Option<&str>) -> Done<'_> {
+        self.act(|server, me| server.retract(me, to, target, reason.map(Name::from)))
     }
 
     /// Takes another nickname.

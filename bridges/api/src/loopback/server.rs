@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::faults::Faults;
 use super::link::{Link, SessionId};
+use super::relations::Whispered;
 use super::settings::Settings;
 use crate::event::{Member, Message, PersonEvent, Rank, RemoteEvent, RoomEvent, RoomFlags, Topic};
 use crate::failure::{Failure, Refusal};
@@ -30,6 +31,8 @@ pub(super) struct Server {
     pub(super) passwords: BTreeMap<Name, Secret>,
     /// What was said under which transaction id of which user, where the network remembers that.
     pub(super) receipts: BTreeMap<(Name, TransactionId), Receipt>,
+    /// What people said to each other alone, as far as it can be referred to.
+    pub(super) whispers: Vec<Whispered>,
     pub(super) faults: Faults,
 }
 
@@ -79,6 +82,7 @@ impl Server {
             links: BTreeMap::new(),
             passwords: BTreeMap::new(),
             receipts: BTreeMap::new(),
+            whispers: Vec::new(),
             faults: Faults::default(),
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::capability::{Capabilities, Level};
 use crate::ids::Timestamp;
+use crate::relation::Relations;
 
 /// How a loopback network is. Its behaviour follows what is declared here: a feature that is
 /// [`Level::Rejected`] is refused, a longer message than [`Capabilities::max_message_bytes`] is not carried.
@@ -65,9 +66,15 @@ fn full() -> Capabilities {
         away: Level::Full,
         raw: Level::Rejected,
         watch: Level::Full,
-        corrections: Level::Rejected,
-        reactions: Level::Rejected,
-        retractions: Level::Rejected,
+        relations: Relations {
+            corrections: Level::Full,
+            replies: Level::Full,
+            reactions: Level::Full,
+            retractions: Level::Full,
+            moderation: Level::Full,
+            typing: Level::Full,
+            read: Level::Rejected,
+        },
         resubmit: true,
         guests: true,
         max_message_bytes: 4096,

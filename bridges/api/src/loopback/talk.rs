@@ -4,17 +4,25 @@ use std::collections::VecDeque;
 
 use super::address::{fold, is_person};
 use super::link::State;
+use super::relations::Whispered;
 use super::rooms::nobody;
 use super::server::{Ears, Receipt, Server, Somebody};
 use crate::capability::Level;
 use crate::event::{Message, PersonEvent, Rank, RemoteEvent, RoomEvent, ServerEvent};
 use crate::failure::{Failure, Refusal};
 use crate::ids::{MessageId, Name, Timestamp};
+use crate::relation::Relation;
 use crate::text::{Content, MessageKind};
 
 impl Server {
     /// Says something to everybody else in a room.
-    pub(super) fn say(&mut self, who: &Name, room: &Name, content: Content) -> Result<Message, Failure> {
+    pub(super) fn say(
+        &mut self,
+        who: &Name,
+        room: &Name,
+        content: Content,
+        relation: Option<Relation<MessageId>>,
+    ) -> Result<Message, Failure> {
         let content = self.carried(who, content)?;
         let (place, rank) = self.membership(who, room)?;
         if place.flags.moderated && rank.is_empty() {
@@ -23,7 +31,7 @@ impl Server {
                 "only those with voice may speak here",
             ));
         }
-        let message = self.message(who, content);
+        let message = self.message(who, content, relation);
         self.tell_room(room, Some(who), &RoomEvent::Message(message.clone()));
         if let Some(place) = self.rooms.get_mut(room) {
             place.history.push(message.clone());
@@ -32,13 +40,24 @@ impl Server {
     }
 
     /// Says something to one person.
-    pub(super) fn whisper(&mut self, who: &Name, whom: &Name, content: Content) -> Result<Message, Failure> {
+    pub(super) fn whisper(
+        &mut self,
+        who: &Name,
+        whom: &Name,
+        content: Content,
+        relation: Option<Relation<MessageId>>,
+    ) -> Result<Message, Failure> {
         let content = self.carried(who, content)?;
         if !self.people.contains_key(whom) {
             return Err(nobody(whom));
         }
         self.may_whisper(who, whom)?;
-        let message = self.message(who, content);
+        let message = self.message(who, content, relation);
+        self.whispers.extend(message.ids.iter().map(|id| Whispered {
+            id: id.clone(),
+            by: who.clone(),
+            to: whom.clone(),
+        }));
         self.tell_of_person(whom, who, PersonEvent::Message(message.clone()));
         Ok(message)
     }
@@ -94,7 +113,7 @@ impl Server {
         Ok(content)
     }
 
-    fn message(&mut self, who: &Name, content: Content) -> Message {
+    fn message(&mut self, who: &Name, content: Content, relation: Option<Relation<MessageId>>) -> Message {
         self.said += 1;
         Message {
             ids: vec![MessageId(Name::from(format!("{}/{}", self.id, self.said)))],
@@ -103,6 +122,8 @@ impl Server {
             nick: self.nick(who),
             at: self.tick(),
             content,
+            relation,
+            missed: false,
         }
     }
 

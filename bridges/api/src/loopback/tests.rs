@@ -55,6 +55,7 @@ impl Scene {
             room: self.network.room(room),
             nick: "alice".into(),
             key: None,
+            since: None,
         }]);
     }
 
@@ -64,6 +65,7 @@ impl Scene {
             to: Recipient::Room(self.network.room("#tea")),
             content: Content::plain(text),
             nick: "alice".into(),
+            relation: None,
         }]);
     }
 

@@ -120,7 +120,11 @@ fn server_of(command: &Command) -> Option<&ServerId> {
         | Command::SetBan { room, .. }
         | Command::SetRoom { room, .. }
         | Command::Invite { room, .. } => Some(&room.server),
-        Command::Send { to, .. } => Some(to.server()),
+        Command::Send { to, .. }
+        | Command::React { to, .. }
+        | Command::Retract { to, .. }
+        | Command::Typing { to, .. }
+        | Command::MarkRead { to, .. } => Some(to.server()),
         Command::Ask { question, .. } => Some(question.server()),
         Command::Watch { person } | Command::Unwatch { person } => Some(&person.server),
         Command::SetAway { .. } | Command::Configure { .. } => None,

@@ -206,6 +206,16 @@ impl Book {
         })
     }
 
+    /// The first line that waits for its fate and fits, by its command and its place in it.
+    pub(super) fn find_part(&self, fits: impl Fn(&Pending, usize) -> bool) -> Option<PartId> {
+        self.pending.iter().find_map(|pending| {
+            let parts = pending.parts.iter().enumerate();
+            let mut waiting = parts.filter(|(_, part)| part.state.is_waiting());
+            let (at, _) = waiting.find(|(at, _)| fits(pending, *at))?;
+            Some((pending.seq, u16::try_from(at).ok()?))
+        })
+    }
+
     /// The line of a command that an error about a person who is not there means: the kick, not the ban.
     pub(super) fn about_person(&self, (seq, part): PartId) -> PartId {
         let pending = self.position(seq).and_then(|at| self.pending.get(at));

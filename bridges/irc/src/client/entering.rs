@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use viaduct_bridge::{Departure, Failure, Name, Refusal, RoomEvent, RoomId, Secret};
+use viaduct_bridge::{Departure, Failure, Name, Refusal, RoomEvent, RoomId, Secret, Timestamp};
 
 use crate::address::is_channel_name;
 use crate::proto::line::Line;
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Client {
     /// The user wants to enter a room.
-    pub(super) fn join(&mut self, now: Now, id: RoomId, key: Option<Secret>) {
+    pub(super) fn join(&mut self, now: Now, id: RoomId, key: Option<Secret>, since: Option<Timestamp>) {
         let folded = self.fold(&id.room);
         let id = RoomId {
             room: folded.clone(),
@@ -39,6 +39,7 @@ impl Client {
         if key.is_some() {
             room.key = key;
         }
+        room.newest = room.newest.max(since);
         room.awaited = true;
         if room.leaving {
             // The server will say that the user has left; that is when to come back.
@@ -153,11 +154,12 @@ impl Client {
         let room = self
             .rooms
             .all
-            .entry(folded)
+            .entry(folded.clone())
             .or_insert_with(|| Room::new(id, None));
         room.state = State::Collecting(Box::new(Snapshot::new(now.at)));
         self.rooms.collecting += usize::from(!counted);
         self.questions.push_provoked(Line::command("MODE").arg(name));
+        self.fetch_missed(&folded);
     }
 
     /// The user is no longer in a channel.
@@ -320,9 +322,15 @@ impl Client {
         let flags = room.modes.flags();
         self.rooms.collecting -= 1;
         let people = snapshot.len();
-        let (joined, held) = snapshot.finish(&self.me, &self.nick, flags, |p| self.who.knows_away(p));
-        self.tell_room(id, joined);
+        let is_away = |person: &str| self.who.knows_away(person);
+        let (joined, missed, held) = snapshot.finish(&self.me, &self.nick, flags, is_away);
+        let said = held.iter().filter_map(super::snapshot::said).chain(&missed);
+        room.newest = room.newest.max(said.map(|said| said.at).max());
+        self.tell_room(id.clone(), joined);
         self.who_entered(folded, people, now.at);
+        for said in missed {
+            self.tell_room(id.clone(), RoomEvent::Message(said));
+        }
         self.events.extend(held);
     }
 

@@ -23,11 +23,18 @@ impl Client {
         if message.source.is_some_and(|source| !is_sane(source.nick)) {
             return;
         }
+        if self.on_history_line(now, &message) {
+            return;
+        }
         let own_label = message.tags.get("label").and_then(|label| read_label(&label));
         self.label = own_label.or_else(|| self.label_of_batch(&message));
         match message.command {
             "PRIVMSG" => self.on_message(now, &message, false),
             "NOTICE" => self.on_message(now, &message, true),
+            "TAGMSG" => self.on_tagmsg(now, &message),
+            "RENAME" => self.on_rename(&message),
+            "MARKREAD" => self.on_mark_read(now, &message),
+            "REDACT" => self.on_redact(now, &message),
             "JOIN" => self.on_join(now, &message),
             "PART" => self.on_part(&message),
             "QUIT" => self.on_quit(&message),
@@ -42,9 +49,13 @@ impl Client {
             "PONG" => {
                 self.book.pong(message.last(), now.at, &mut self.events);
             }
-            "BATCH" => self.on_batch(&message, own_label),
+            "BATCH" => {
+                if !self.on_history_batch(now, &message) {
+                    self.on_batch(&message, own_label);
+                }
+            }
             "CAP" => self.on_late_cap(&message),
-            "FAIL" | "WARN" | "NOTE" => self.on_standard_reply(&message),
+            "FAIL" | "WARN" | "NOTE" => self.on_standard_reply(now, &message),
             "WALLOPS" => self.server_says(message.last()),
             "ERROR" => self.on_closing(message.last()),
             _ => {
@@ -75,6 +86,9 @@ impl Client {
                         // Whoever keeps names has to fold them anew as well.
                         self.tell_online(None);
                     }
+                }
+                if self.is_online() {
+                    self.tell_relations();
                 }
             }
             301 => {
@@ -160,13 +174,13 @@ impl Client {
             437 => pending.what == What::Nick && pending.target == folded,
             // "441 nick #channel"
             441 => pending.person.as_deref() == Some(&folded) && Some(&pending.target) == room.as_ref(),
-            404 => pending.what.says() && pending.target == folded,
+            404 => pending.what.is_message() && pending.target == folded,
             482 | 478 | 467 | 499 => !pending.what.says() && pending.target == folded,
             _ => pending.target == folded || pending.person.as_deref() == Some(&folded),
         };
         let by_verb = |pending: &Pending| pending.what.verb().eq_ignore_ascii_case(subject);
         let by_kind = |pending: &Pending| match code {
-            411..=414 | 417 => pending.what.says(),
+            411..=414 | 417 => pending.what.is_message(),
             472 | 501 | 502 | 696 => pending.what.verb() == "MODE",
             481 | 484 | 485 => !pending.what.says(),
             _ => false,

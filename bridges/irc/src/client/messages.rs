@@ -1,8 +1,8 @@
 //! What people say: PRIVMSG and NOTICE (RFC 2812 §3.3), with the tags, CTCP and formatting around it.
 
 use viaduct_bridge::{
-    Content, Message as Said, MessageId, MessageKind, Name, PersonEvent, PersonId, RemoteEvent, RoomEvent,
-    ServerEvent, Topic,
+    Content, Message as Said, MessageKind, Name, PersonEvent, PersonId, Relation, RemoteEvent, RoomEvent,
+    ServerEvent, Timestamp, Topic,
 };
 
 use crate::proto::ctcp::Ctcp;
@@ -12,14 +12,22 @@ use crate::proto::{format, services, time};
 
 use super::book::Echo;
 use super::queue::Queued;
-use super::{Client, Now, is_sane};
+use super::relations::{message_id, reply_of};
+use super::{Client, Now};
 
 /// While more lines than this wait, nobody's CTCP request is answered.
 const BUSY: usize = 10;
-/// The most bytes of a message id.
-const MOST_ID: usize = 256;
 /// How far a server's clock may be ahead of ours, in microseconds: nothing is said in the future.
 const MOST_AHEAD: i64 = 600_000_000;
+
+/// When a line was said: by the server's clock where it tells (IRCv3 server-time), else now.
+pub(super) fn message_time(now: Now, message: &Message<'_>) -> Timestamp {
+    let stamp = message.tags.get("time");
+    stamp
+        .and_then(|stamp| time::parse_server_time(&stamp))
+        .filter(|at| at.0 <= now.clock.0.saturating_add(MOST_AHEAD))
+        .unwrap_or(now.clock)
+}
 
 /// A topic without who set it.
 pub(super) fn topic(text: &str) -> Topic {
@@ -81,20 +89,16 @@ impl Client {
             ids: message
                 .tags
                 .get("msgid")
-                .filter(|id| is_sane(id) && id.len() <= MOST_ID)
-                .map(|id| MessageId(Name::from(id.as_ref())))
+                .and_then(|id| message_id(&id))
                 .into_iter()
                 .collect(),
             txn: None,
             sender,
             nick,
-            at: message
-                .tags
-                .get("time")
-                .and_then(|stamp| time::parse_server_time(&stamp))
-                .filter(|at| at.0 <= now.clock.0.saturating_add(MOST_AHEAD))
-                .unwrap_or(now.clock),
+            at: message_time(now, message),
             content,
+            relation: reply_of(message).map(Relation::Reply),
+            missed: false,
         };
         let mut folded = std::mem::take(&mut self.folded);
         self.isupport.casemapping.fold_into(target, &mut folded);
@@ -105,7 +109,7 @@ impl Client {
         };
         if let Some(said) = said {
             if is_channel {
-                self.said_in_room(now, &folded, said);
+                self.tell_in_room(now, &folded, RoomEvent::Message(said));
             } else {
                 // An own message that nobody here sent is the user's own from elsewhere (a bouncer), to the target.
                 let other = if said.sender == self.me {
@@ -138,15 +142,16 @@ impl Client {
             .then_some(said)
     }
 
-    fn said_in_room(&mut self, now: Now, folded: &str, said: Said) {
+    /// Something happened in a room that waits until the room has been described.
+    pub(super) fn tell_in_room(&mut self, now: Now, folded: &str, event: RoomEvent) {
         let Some(room) = self.rooms.get_mut(folded) else {
             return;
         };
         let (id, is_in) = (room.id.clone(), room.is_in());
-        let event = RemoteEvent::Room {
-            room: id,
-            event: RoomEvent::Message(said),
-        };
+        if is_in && let RoomEvent::Message(said) = &event {
+            room.newest = room.newest.max(Some(said.at));
+        }
+        let event = RemoteEvent::Room { room: id, event };
         let Some(snapshot) = room.holds() else {
             if is_in {
                 self.events.push(event);

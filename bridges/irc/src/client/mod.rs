@@ -20,14 +20,19 @@ mod from_irc;
 mod identity;
 mod members;
 mod messages;
+mod missed;
+mod modern;
 mod nicknames;
 mod pending;
 mod people;
 mod pulse;
 mod queue;
+mod read;
 mod realname;
 mod refusal;
 mod registration;
+mod relations;
+mod rename;
 mod replies;
 mod rooms;
 mod settings;
@@ -35,6 +40,7 @@ mod snapshot;
 pub(crate) mod to_irc;
 #[cfg(test)]
 mod transcript;
+mod typing;
 mod watch;
 mod who;
 mod whois;
@@ -55,6 +61,7 @@ use asks::Asks;
 use bans::{OwnBans, RecentBans};
 use book::{Book, PartId};
 pub(crate) use identity::{Credentials, Identity, Security, Webirc};
+use modern::Modern;
 use people::People;
 use pulse::Pulse;
 use queue::{Bucket, Queue};
@@ -136,6 +143,7 @@ pub(crate) struct Client {
     label: Option<PartId>,
     /// The bytes of our own `nick!user@host` behind the nick, once the server has shown it.
     own_userhost: Option<usize>,
+    modern: Box<Modern>,
     /// A buffer for folded names.
     folded: String,
 }
@@ -183,6 +191,7 @@ impl Client {
             batches: Vec::new(),
             label: None,
             own_userhost: None,
+            modern: Box::default(),
             folded: String::new(),
         }
     }
@@ -244,6 +253,8 @@ impl Client {
             Phase::Online => {
                 earlier(self.rooms.deadline());
                 earlier(self.book.deadline());
+                earlier(self.modern.typists.deadline());
+                earlier(self.modern.marks.deadline());
                 earlier(self.who.deadline());
                 earlier(self.asks.deadline());
                 if self.questions.is_empty() {
@@ -274,6 +285,8 @@ impl Client {
         }
         self.asks.expire(&self.server, now.at, &mut self.events);
         self.rooms_tick(now);
+        self.typing_tick(now);
+        self.read_tick(now);
         if self.is_online() {
             self.who_tick(now);
             self.watch_tick(now);

@@ -18,6 +18,15 @@ pub(super) enum What {
         /// What was said, kept where an echo is to come.
         content: Option<Box<Content>>,
     },
+    /// Reactions to a message: each line gives (`true`) or takes back one.
+    React {
+        of: MessageId,
+        marks: Vec<(bool, Name)>,
+    },
+    /// Takes back a message: a line for each of its ids.
+    Retract {
+        ids: Vec<MessageId>,
+    },
     /// A line of the user's own making.
     Raw,
     Topic,
@@ -41,6 +50,8 @@ impl What {
         match self {
             Self::Say { notice: false, .. } => "PRIVMSG",
             Self::Say { notice: true, .. } => "NOTICE",
+            Self::React { .. } => "TAGMSG",
+            Self::Retract { .. } => "REDACT",
             Self::Topic => "TOPIC",
             Self::Nick => "NICK",
             Self::Rank | Self::Settings | Self::Ban | Self::Unban { .. } => "MODE",
@@ -53,6 +64,11 @@ impl What {
     /// Whether it says something.
     pub(super) fn says(&self) -> bool {
         matches!(self, Self::Say { .. })
+    }
+
+    /// Whether it goes to people, with or without words.
+    pub(super) fn is_message(&self) -> bool {
+        matches!(self, Self::Say { .. } | Self::React { .. })
     }
 }
 
@@ -228,6 +244,8 @@ impl Pending {
                 Some(altered) => altered,
                 None => std::mem::replace(&mut **content, empty()),
             },
+            relation: None,
+            missed: false,
         };
         Some(match to.clone() {
             Recipient::Room(room) => RemoteEvent::Room {

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use viaduct_bridge::{Failure, Name, Refusal, ServerEvent};
+use viaduct_bridge::{Failure, Name, Refusal, Relations, ServerEvent};
 
 use crate::proto::caps::{Cap, CapSet};
 use crate::proto::format;
@@ -335,6 +335,9 @@ impl Client {
     pub(super) fn tell_online(&mut self, warning: Option<Name>) {
         let (nick, me) = (self.nick.clone(), self.me.clone());
         self.tell_server(ServerEvent::Online { nick, me, warning });
+        // Who is online anew has been told nothing.
+        self.modern.told_relations = Relations::NONE;
+        self.tell_relations();
     }
 
     /// CAP at any later time (cap-notify).
@@ -344,7 +347,8 @@ impl Client {
                 let mut offer = CapSet::default();
                 let told = offer.read_offer(message.last());
                 self.on_sts(told.sts);
-                let wanted = offer.wanted(false).without(self.caps);
+                // What it needs may have been granted long ago.
+                let wanted = offer.with(self.caps).wanted(false).without(self.caps);
                 if !wanted.is_empty() {
                     self.questions.push_provoked(request(wanted));
                 }
@@ -353,6 +357,7 @@ impl Client {
             "DEL" => self.caps.read_del(message.last()),
             _ => {}
         }
+        self.tell_relations();
     }
 }
 

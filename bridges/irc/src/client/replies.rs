@@ -8,18 +8,25 @@ use crate::proto::message::Message;
 
 use super::book::PartId;
 use super::pending::Pending;
-use super::{Client, End, Phase, refusal};
+use super::{Client, End, Now, Phase, refusal};
 
 impl Client {
     /// FAIL, WARN or NOTE.
-    pub(super) fn on_standard_reply(&mut self, message: &Message<'_>) {
-        let (verb, code) = (message.param(0), message.param(1));
+    pub(super) fn on_standard_reply(&mut self, now: Now, message: &Message<'_>) {
+        let verb = message.param(0);
         let parameters = message.params();
         let context = parameters
             .get(2..parameters.len().saturating_sub(1))
             .unwrap_or_default();
+        if message.command == "FAIL" && verb.eq_ignore_ascii_case("CHATHISTORY") {
+            return self.history_failed(now, message);
+        }
+        if message.command == "FAIL" && verb.eq_ignore_ascii_case("MARKREAD") {
+            // Nobody asked for it in words, and nobody can do anything about it.
+            return;
+        }
         let words = format::to_text(message.last()).plain;
-        if message.command == "FAIL" && self.refused_by_reply(verb, code, context, &words) {
+        if message.command == "FAIL" && self.refused_by_reply(message, context, &words) {
             return;
         }
         let room = context.iter().find(|name| self.isupport.is_channel(name));
@@ -27,8 +34,9 @@ impl Client {
     }
 
     /// Whether a FAIL refuses something that is under way.
-    fn refused_by_reply(&mut self, verb: &str, code: &str, context: &[&str], words: &str) -> bool {
-        let failure = refusal::of_reply(code, words);
+    fn refused_by_reply(&mut self, message: &Message<'_>, context: &[&str], words: &str) -> bool {
+        let (verb, code) = (message.param(0), message.param(1));
+        let mut failure = refusal::of_reply(code, words);
         if matches!(self.phase, Phase::Registering(_)) {
             // Of those that come before the welcome, this one alone is about all of it.
             let final_word = code.eq_ignore_ascii_case("ACCOUNT_REQUIRED_TO_CONNECT");
@@ -47,7 +55,12 @@ impl Client {
                 }
             }
         }
-        let Some(part) = self.label.or_else(|| self.replied_to(verb, context)) else {
+        let mut named = None;
+        if verb.eq_ignore_ascii_case("REDACT") {
+            (named, failure) = self.redact_failed(message);
+        }
+        let about = self.label.or(named).or_else(|| self.replied_to(verb, context));
+        let Some(part) = about else {
             return false;
         };
         self.book.refuse(part, failure, &mut self.events);

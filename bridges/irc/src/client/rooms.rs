@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use viaduct_bridge::{Name, RoomId, Secret};
+use viaduct_bridge::{Name, RoomId, Secret, Timestamp};
 
 use crate::proto::casemap::Casemapping;
 use crate::proto::modes::ChannelModes;
@@ -39,6 +39,8 @@ pub(super) struct Room {
     pub(super) leaving: bool,
     /// To be entered again once it is left.
     pub(super) then_join: bool,
+    /// When the newest message was said that the core has been told of.
+    pub(super) newest: Option<Timestamp>,
     /// When it is asked who is away.
     pub(super) who: Plan,
 }
@@ -54,6 +56,7 @@ impl Room {
             lost: false,
             leaving: false,
             then_join: false,
+            newest: None,
             who: Plan::default(),
         }
     }
@@ -172,12 +175,19 @@ impl Rooms {
     }
 
     /// Notes a room that the user wants to enter while there is no connection.
-    pub(crate) fn want(&mut self, id: RoomId, key: Option<Secret>, fold: Casemapping) {
+    pub(crate) fn want(
+        &mut self,
+        id: RoomId,
+        key: Option<Secret>,
+        since: Option<Timestamp>,
+        fold: Casemapping,
+    ) {
         let folded = fold.fold_name(&id.room);
         let room = self.all.entry(folded).or_insert_with(|| Room::new(id, None));
         if key.is_some() {
             room.key = key;
         }
+        room.newest = room.newest.max(since);
         room.awaited = true;
     }
 

@@ -4,11 +4,12 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use viaduct_bridge::{Member, Name, Rank, RemoteEvent, RoomEvent, RoomFlags, Timestamp, Topic};
+use viaduct_bridge::{Member, Message, Name, Rank, RemoteEvent, RoomEvent, RoomFlags, Timestamp, Topic};
 
 use crate::proto::casemap::Casemapping;
 use crate::proto::isupport::Isupport;
 
+use super::missed::Missed;
 use super::{MODES_PATIENCE, is_sane};
 
 /// How long the next part of the answers is waited for.
@@ -25,6 +26,9 @@ pub(super) struct Snapshot {
     deadline: Instant,
     /// What was said meanwhile: nothing comes before [`RoomEvent::Joined`].
     held: Vec<RemoteEvent>,
+    /// What was said while the user was not there, where that is being fetched.
+    pub(super) missed: Option<Missed>,
+    missed_done: bool,
 }
 
 impl Snapshot {
@@ -36,6 +40,8 @@ impl Snapshot {
             modes_done: false,
             deadline: now + PATIENCE,
             held: Vec::new(),
+            missed: None,
+            missed_done: false,
         }
     }
 
@@ -56,7 +62,8 @@ impl Snapshot {
 
     /// Whether all answers are there, or the rest is not worth waiting for.
     pub(super) fn is_ready(&self, now: Instant) -> bool {
-        self.names_done && self.modes_done || now >= self.deadline || self.held.len() >= MOST_HELD
+        let fetched = self.missed.is_none() || self.missed_done;
+        self.names_done && self.modes_done && fetched || now >= self.deadline || self.held.len() >= MOST_HELD
     }
 
     /// Numeric 353.
@@ -81,7 +88,7 @@ impl Snapshot {
     /// Numeric 366.
     pub(super) fn names_end(&mut self, now: Instant) {
         self.names_done = true;
-        if !self.modes_done {
+        if !self.modes_done && self.missed.is_none() {
             self.deadline = now + MODES_PATIENCE;
         }
     }
@@ -89,6 +96,16 @@ impl Snapshot {
     /// Numeric 324, or an error instead of it.
     pub(super) fn modes_end(&mut self) {
         self.modes_done = true;
+    }
+
+    /// More of the answers came, and more is to come.
+    pub(super) fn wait_longer(&mut self, now: Instant) {
+        self.deadline = now + PATIENCE;
+    }
+
+    /// What was missed is there.
+    pub(super) fn missed_done(&mut self) {
+        self.missed_done = true;
     }
 
     /// Whether the answer to MODE is still to come.
@@ -154,14 +171,14 @@ impl Snapshot {
         self.members.iter_mut().find(|m| m.person.as_str() == person)
     }
 
-    /// The event, and what waited for it. The user is one of the members even where the server hides them.
+    /// The event, what was said before it, and what waited for it. The user is one of the members even where the server hides them.
     pub(super) fn finish(
         mut self,
         me: &Name,
         nick: &Name,
         flags: RoomFlags,
         is_away: impl Fn(&str) -> bool,
-    ) -> (RoomEvent, Vec<RemoteEvent>) {
+    ) -> (RoomEvent, Vec<Message>, Vec<RemoteEvent>) {
         let mut seen: HashSet<Name> = HashSet::with_capacity(self.members.len());
         self.members.retain(|m| seen.insert(m.person.clone()));
         for member in &mut self.members {
@@ -182,7 +199,21 @@ impl Snapshot {
             topic: self.topic,
             flags,
         };
-        (joined, self.held)
+        let missed = self
+            .missed
+            .map(|missed| missed.without(self.held.iter().filter_map(said)));
+        (joined, missed.unwrap_or_default(), self.held)
+    }
+}
+
+/// The message in an event, if it is one.
+pub(super) fn said(event: &RemoteEvent) -> Option<&Message> {
+    match event {
+        RemoteEvent::Room {
+            event: RoomEvent::Message(message),
+            ..
+        } => Some(message),
+        _ => None,
     }
 }
 

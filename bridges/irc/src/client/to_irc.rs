@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use viaduct_bridge::{
-    Command, Content, Failure, MessageKind, Name, Outcome, Rank, Recipient, Refusal, TransactionId,
+    Command, Content, Failure, MessageKind, Name, Outcome, Rank, Recipient, Refusal, Relation, Target,
+    TransactionId,
 };
 
 use crate::proto::caps::Cap;
@@ -32,11 +33,32 @@ impl Client {
             Command::Watch { person } => self.watch(now, &person.person),
             Command::Unwatch { person } => self.unwatch(&person.person),
             Command::Disconnect { .. } => {}
-            Command::Join { room, key, .. } => self.join(now, room, key),
+            Command::Join { room, key, since, .. } => self.join(now, room, key, since),
             Command::Leave { room, reason } => self.leave(room, reason.as_deref()),
             Command::SetAway { text } => self.set_away(text.as_deref()),
             Command::Ask { txn, question, .. } => self.ask(now, txn, question),
-            Command::Send { txn, to, content, .. } => self.say(txn, to, content),
+            Command::Send {
+                txn,
+                to,
+                content,
+                relation,
+                ..
+            } => self.say(txn, to, content, relation.as_deref()),
+            Command::MarkRead { to, upto } => self.mark_read(now, &to, upto),
+            Command::Typing { to, state } => self.typing(now, &to, state),
+            Command::React {
+                txn,
+                to,
+                target,
+                add,
+                remove,
+            } => self.react(txn, &to, &target, (add, remove)),
+            Command::Retract {
+                txn,
+                to,
+                target,
+                reason,
+            } => self.retract(txn, &to, *target, reason.as_deref()),
             Command::Configure { settings, .. } => self.settings_changed(&settings),
             Command::Raw { txn, line, .. } => match Line::raw(&line) {
                 Some(line) => {
@@ -113,7 +135,13 @@ impl Client {
         self.queue.push(Queued::Line(line));
     }
 
-    fn say(&mut self, txn: TransactionId, to: Recipient, content: Content) {
+    fn say(
+        &mut self,
+        txn: TransactionId,
+        to: Recipient,
+        content: Content,
+        relation: Option<&Relation<Target>>,
+    ) {
         if content.text.plain.len() > MAX_MESSAGE_BYTES {
             let words =
                 format!("This message is too long: at most {MAX_MESSAGE_BYTES} bytes can be carried.");
@@ -147,7 +175,14 @@ impl Client {
             );
             return;
         }
+        if let (Some(relation), Some(first)) = (relation, lines.first_mut()) {
+            match self.related(first.clone(), relation) {
+                Ok(related) => *first = related,
+                Err(failure) => return self.fail(txn, failure),
+            }
+        }
         let target = self.fold(name);
+        self.typed(&target);
         let echoed = self.caps.has(Cap::EchoMessage);
         let what = What::Say {
             to,
@@ -283,7 +318,7 @@ impl Client {
         Some(seq)
     }
 
-    fn fail(&mut self, txn: TransactionId, failure: Failure) {
+    pub(super) fn fail(&mut self, txn: TransactionId, failure: Failure) {
         self.events.push(outcome(txn, Outcome::Failed(failure)));
     }
 

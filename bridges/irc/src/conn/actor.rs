@@ -155,9 +155,9 @@ impl Actor {
                         self.tell_server(ServerEvent::Closed).await;
                         return false;
                     }
-                    Command::Join { room, key, .. } => {
+                    Command::Join { room, key, since, .. } => {
                         let fold = casemapping_of(&self.server, &*self.session.shared.notebook);
-                        self.rooms.want(room, key, fold);
+                        self.rooms.want(room, key, since, fold);
                         return true;
                     }
                     Command::Connect { .. } => return true,

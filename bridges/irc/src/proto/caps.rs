@@ -28,9 +28,13 @@ pub enum Cap {
     InviteNotify,
     StandardReplies,
     Sasl,
+    MessageRedaction,
+    ChatHistory,
+    ChannelRename,
+    ReadMarker,
 }
 
-const NAMES: [(Cap, &str); 18] = [
+const NAMES: [(Cap, &str); 22] = [
     (Cap::MessageTags, "message-tags"),
     (Cap::ServerTime, "server-time"),
     (Cap::MultiPrefix, "multi-prefix"),
@@ -49,6 +53,10 @@ const NAMES: [(Cap, &str); 18] = [
     (Cap::InviteNotify, "invite-notify"),
     (Cap::StandardReplies, "standard-replies"),
     (Cap::Sasl, "sasl"),
+    (Cap::MessageRedaction, "draft/message-redaction"),
+    (Cap::ChatHistory, "draft/chathistory"),
+    (Cap::ChannelRename, "draft/channel-rename"),
+    (Cap::ReadMarker, "draft/read-marker"),
 ];
 
 impl Cap {
@@ -93,6 +101,12 @@ impl CapSet {
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// What is in this set and not in the other.
@@ -156,12 +170,20 @@ impl CapSet {
         }
     }
 
-    /// What to ask for out of this offer. `labeled-response` needs `batch`; `sasl` is asked for where it is used.
+    /// What to ask for out of this offer. `labeled-response` needs `batch`, `draft/message-redaction` needs
+    /// `message-tags`; `sasl` is asked for where it is used.
     #[must_use]
     pub fn wanted(self, sasl: bool) -> Self {
         let mut wanted = self;
         if !sasl {
             wanted.remove(Cap::Sasl);
+        }
+        if !self.has(Cap::MessageTags) {
+            wanted.remove(Cap::MessageRedaction);
+        }
+        let needed = [Cap::Batch, Cap::ServerTime, Cap::MessageTags];
+        if !needed.into_iter().all(|cap| self.has(cap)) {
+            wanted.remove(Cap::ChatHistory);
         }
         if !self.has(Cap::Batch) {
             wanted.remove(Cap::LabeledResponse);

@@ -3,6 +3,7 @@
 use viaduct_bridge::Rank;
 
 use super::casemap::Casemapping;
+use super::client_tags::TagDeny;
 
 /// The parts of ISUPPORT that this bridge acts on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,12 @@ pub struct Isupport {
     pub modes: usize,
     /// The most channels in one JOIN.
     pub join_targets: Option<usize>,
+    /// The client-only tags that are not relayed.
+    pub tag_deny: TagDeny,
+    /// The most messages in one answer to CHATHISTORY; 0 is no bound.
+    pub chat_history: Option<usize>,
+    /// How CHATHISTORY may name messages; empty where the server does not say.
+    pub reference_types: Box<str>,
     /// How many people MONITOR takes; `None` where there is none.
     pub monitor: Option<usize>,
     /// Whether WHO takes a choice of fields (WHOX).
@@ -53,6 +60,9 @@ impl Default for Isupport {
             user_len: None,
             modes: 3,
             join_targets: None,
+            tag_deny: TagDeny::default(),
+            chat_history: None,
+            reference_types: "".into(),
             monitor: None,
             whox: false,
         }
@@ -86,6 +96,10 @@ impl Isupport {
             "HOSTLEN" => self.host_len = number(value),
             "USERLEN" => self.user_len = number(value),
             "MODES" => self.modes = number(value).unwrap_or(12),
+            "CHATHISTORY" => self.chat_history = value.parse().ok(),
+            "MSGREFTYPES" => self.reference_types = value.into(),
+            "CLIENTTAGDENY" => self.tag_deny = TagDeny::parse(value),
+            "-CLIENTTAGDENY" => self.tag_deny = TagDeny::default(),
             "TARGMAX" => {
                 self.join_targets = value
                     .split(',')
@@ -117,6 +131,12 @@ impl Isupport {
         } else {
             target
         }
+    }
+
+    /// Whether CHATHISTORY may name messages in this way (draft/chathistory, MSGREFTYPES). Who says nothing takes all.
+    #[must_use]
+    pub fn refers_by(&self, way: &str) -> bool {
+        self.reference_types.is_empty() || self.reference_types.split(',').any(|known| known == way)
     }
 
     /// The rank that a mode letter gives.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
+use super::client_tags;
+
 /// The most bytes of a line without its CR LF (RFC 1459 §2.3); tags do not count (IRCv3 message-tags).
 pub const MAX_LINE: usize = 510;
 
@@ -12,7 +14,11 @@ pub const MAX_LINE: usize = 510;
 /// It is built from a command of ours and parameters from anywhere; what a parameter may not contain is taken out of
 /// it here, so that nobody can smuggle in a second command or shift the parameters.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Line(String);
+pub struct Line {
+    text: String,
+    /// The tags in front of it, without `@` and space.
+    tags: Option<Box<str>>,
+}
 
 impl Line {
     /// A line that so far is only a command.
@@ -20,7 +26,10 @@ impl Line {
     pub fn command(verb: &'static str) -> Self {
         let mut line = String::with_capacity(96);
         line.push_str(verb);
-        Self(line)
+        Self {
+            text: line,
+            tags: None,
+        }
     }
 
     /// A line of somebody's own making: a command and whatever comes after it. `None` if there is no command in it.
@@ -37,22 +46,28 @@ impl Line {
             '\r' | '\n' => ' ',
             c => c,
         }));
-        Some(Self(line).fit())
+        Some(
+            Self {
+                text: line,
+                tags: None,
+            }
+            .fit(),
+        )
     }
 
     /// Adds a middle parameter. Characters that it cannot hold are dropped; an empty one becomes `*`.
     #[must_use]
     pub fn arg(mut self, text: &str) -> Self {
-        self.0.push(' ');
-        let start = self.0.len();
+        self.text.push(' ');
+        let start = self.text.len();
         for c in text.chars() {
-            let leading_colon = c == ':' && self.0.len() == start;
+            let leading_colon = c == ':' && self.text.len() == start;
             if !matches!(c, '\r' | '\n' | '\0' | ' ') && !leading_colon {
-                self.0.push(c);
+                self.text.push(c);
             }
         }
-        if self.0.len() == start {
-            self.0.push('*');
+        if self.text.len() == start {
+            self.text.push('*');
         }
         self.fit()
     }
@@ -60,34 +75,58 @@ impl Line {
     /// Adds the last parameter, which may hold spaces. Line ends become spaces; what is too long is cut off.
     #[must_use]
     pub fn trailing(mut self, text: &str) -> Self {
-        self.0.push_str(" :");
+        self.text.push_str(" :");
         if text.bytes().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
-            self.0
+            self.text
                 .extend(text.chars().filter(|c| *c != '\0').map(|c| match c {
                     '\r' | '\n' => ' ',
                     c => c,
                 }));
         } else {
-            self.0.push_str(text);
+            self.text.push_str(text);
         }
         self.fit()
     }
 
-    /// The line without its end.
+    /// Adds a client-only tag (IRCv3 message-tags). Its name is without the `+`.
+    #[must_use]
+    pub fn client_tag(mut self, name: &'static str, value: &str) -> Self {
+        let mut tags = self.tags.take().map(String::from).unwrap_or_default();
+        if !tags.is_empty() {
+            tags.push(';');
+        }
+        tags.push('+');
+        tags.push_str(name);
+        tags.push('=');
+        client_tags::escape_into(&mut tags, value);
+        self.tags = Some(tags.into());
+        self
+    }
+
+    /// The line without its end and without tags.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The text after the first ` :`.
     #[must_use]
     pub fn text(&self) -> &str {
-        self.0.split_once(" :").map_or("", |(_, text)| text)
+        self.text.split_once(" :").map_or("", |(_, text)| text)
     }
 
     /// Appends the line and its end.
     pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.0.as_bytes());
+        if let Some(tags) = &self.tags {
+            out.push(b'@');
+            out.extend_from_slice(tags.as_bytes());
+            out.push(b' ');
+        }
+        self.write_untagged(out);
+    }
+
+    fn write_untagged(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.text.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
 
@@ -95,23 +134,26 @@ impl Line {
     pub fn write_labelled(&self, label: fmt::Arguments<'_>, out: &mut Vec<u8>) {
         use std::io::Write as _;
         // Writing to a Vec cannot fail.
-        let _ = write!(out, "@label={label} ");
-        self.write(out);
+        let _ = match &self.tags {
+            Some(tags) => write!(out, "@label={label};{tags} "),
+            None => write!(out, "@label={label} "),
+        };
+        self.write_untagged(out);
     }
 
     /// Appends the line and wipes it: for lines that hold a credential.
     pub fn write_and_wipe(mut self, out: &mut Vec<u8>) {
         self.write(out);
-        self.0.zeroize();
+        self.text.zeroize();
     }
 
     fn fit(mut self) -> Self {
-        if self.0.len() > MAX_LINE {
+        if self.text.len() > MAX_LINE {
             let mut end = MAX_LINE;
-            while !self.0.is_char_boundary(end) {
+            while !self.text.is_char_boundary(end) {
                 end -= 1;
             }
-            self.0.truncate(end);
+            self.text.truncate(end);
         }
         self
     }
@@ -120,7 +162,7 @@ impl Line {
 /// Shows the command alone: parameters may be secrets or what people say.
 impl fmt::Debug for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = self.0.split(' ').next().unwrap_or_default();
+        let verb = self.text.split(' ').next().unwrap_or_default();
         write!(f, "Line({verb} …)")
     }
 }
@@ -149,6 +191,16 @@ mod tests {
             .arg("x")
             .write_labelled(format_args!("7.0"), &mut out);
         assert_eq!(out, b"@label=7.0 PING x\r\n");
+        out.clear();
+        let line = Line::command("TAGMSG")
+            .arg("#c")
+            .client_tag("a", "b c")
+            .client_tag("d/e", "\n;\0");
+        line.write(&mut out);
+        assert_eq!(out, b"@+a=b\\sc;+d/e=\\n\\: TAGMSG #c\r\n");
+        out.clear();
+        line.write_labelled(format_args!("1.0"), &mut out);
+        assert_eq!(out, b"@label=1.0;+a=b\\sc;+d/e=\\n\\: TAGMSG #c\r\n");
     }
 
     proptest! {

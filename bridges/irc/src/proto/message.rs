@@ -160,6 +160,12 @@ impl<'a> Tags<'a> {
             .map(unescape)
     }
 
+    /// Whether these characters are anywhere in the tags: a quick look before a slow one.
+    #[must_use]
+    pub fn mention(&self, part: &str) -> bool {
+        self.0.contains(part)
+    }
+
     /// Whether there are no tags.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -5,6 +5,7 @@
 pub mod caps;
 pub mod casemap;
 pub mod charset;
+pub mod client_tags;
 pub mod clock;
 pub mod ctcp;
 pub mod format;

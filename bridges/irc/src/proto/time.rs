@@ -50,6 +50,14 @@ pub fn format_utc(at: Timestamp) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// Writes `YYYY-MM-DDThh:mm:ss.sssZ` (IRCv3 server-time).
+#[must_use]
+pub fn format_millis(at: Timestamp) -> String {
+    let millis = at.0.rem_euclid(MICROS) / 1000;
+    let whole = format_utc(at);
+    format!("{}.{millis:03}Z", whole.trim_end_matches('Z'))
+}
+
 fn digits(text: &str, width: usize) -> Option<i64> {
     (text.len() == width && text.bytes().all(|b| b.is_ascii_digit()))
         .then(|| text.bytes().fold(0, |n, d| n * 10 + i64::from(d - b'0')))

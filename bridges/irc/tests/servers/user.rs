@@ -55,6 +55,7 @@ impl User {
             room: room_id(room),
             nick: self.nick.clone(),
             key: key.map(viaduct_bridge::Secret::new),
+            since: None,
         });
     }
 
@@ -75,6 +76,7 @@ impl User {
             to,
             content,
             nick,
+            relation: None,
         });
         txn
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use viaduct_bridge::{Address, Message, Name, PersonId, Recipient, ServerId, Timestamp};
+use viaduct_bridge::{Address, Message, MessageId, Name, PersonId, Recipient, ServerId, Timestamp, Typing};
 
 use super::Login;
 use super::outcomes::{Pending, Request};
@@ -33,13 +33,17 @@ pub(super) struct Chat {
     /// The puppet's localpart.
     local: Name,
     /// The room as whose occupant the person was last addressed.
-    via: Option<Name>,
+    pub(super) via: Option<Name>,
     last: Position,
     last_at: Timestamp,
     cursor: Position,
     /// Whether messages go out as they come.
     pub(super) live: bool,
     recorded: bool,
+    /// Until when the other is believed to be typing, or to have paused.
+    pub(super) typing: Option<(Typing, Timestamp)>,
+    /// Up to when the user has read it, as far as the network was told.
+    pub(super) read_upto: Timestamp,
 }
 
 impl Chat {
@@ -56,6 +60,8 @@ impl Chat {
             cursor: Position(0),
             live: true,
             recorded: false,
+            typing: None,
+            read_upto: Timestamp(0),
         }
     }
 
@@ -130,6 +136,18 @@ impl Chat {
     }
 }
 
+/// Something that came from a person.
+pub(super) struct Heard<'a> {
+    /// Who, for display.
+    pub(super) nick: &'a Name,
+    /// When.
+    pub(super) at: Timestamp,
+    /// What is shown of it.
+    pub(super) payload: String,
+    /// The network's ids of it.
+    pub(super) ids: &'a [MessageId],
+}
+
 impl Login {
     fn chat(&mut self, person: &PersonId) -> &mut Chat {
         let ctx = &self.ctx;
@@ -182,15 +200,14 @@ impl Login {
         if let Some(problem) = self.shut_out() {
             return out.send_opt(stanza.error(&problem));
         }
-        if self.direct_invitation(person, stanza, out) {
+        if self.direct_invitation(person, stanza, out)
+            || self.act_on(&Recipient::Person(person.clone()), stanza, out)
+        {
             return;
         }
         let Some(body) = stanza.text_of("body").filter(|body| !body.is_empty()) else {
-            // What is left is nothing that the network has: typing, receipts, markers.
-            if let Some(problem) = self.unsupported(stanza) {
-                out.send_opt(stanza.error(&problem));
-            }
-            return;
+            // What else is left is nothing that the network has: receipts.
+            return self.tell_typing(Recipient::Person(person.clone()), stanza, out);
         };
         self.address_chat(person, None);
         if let (Some(node), ctx) = (stanza.to.node(), self.ctx.clone()) {
@@ -224,8 +241,32 @@ impl Login {
         message: &Message,
         out: &mut Effects,
     ) {
+        let mut payload = payload::from_network(&message.content);
+        if let (Some(relation), Some(found)) = (&message.relation, self.found.take()) {
+            payload += &self.chat_relation(person, relation, &found);
+        }
+        if self.wants_markers(&person.server) && message.sender == person.person {
+            payload += &crate::relation::markable();
+        }
+        let heard = Heard {
+            nick: &message.nick,
+            at: message.at,
+            payload,
+            ids: &message.ids,
+        };
+        self.chat_heard(now, person, &heard, out);
+    }
+
+    /// Gives something that came from a person its place, and shows it.
+    pub(super) fn chat_heard(
+        &mut self,
+        now: Timestamp,
+        person: &PersonId,
+        heard: &Heard<'_>,
+        out: &mut Effects,
+    ) {
         self.ensure_recorded(out);
-        let (login, bare, attached) = (self.id, self.bare.clone(), self.attached);
+        let (bare, attached) = (self.bare.clone(), self.attached);
         self.server(&person.server).spoke = true;
         let via = self.chats.get(person).and_then(|chat| chat.via.clone());
         let room = via.and_then(|via| {
@@ -237,11 +278,68 @@ impl Login {
             let nick = room
                 .occupants
                 .get(&person.person)
-                .map_or(&message.nick, |occupant| &occupant.nick);
+                .map_or(heard.nick, |occupant| &occupant.nick);
             let to: Vec<Name> = room.joined.iter().map(|joined| joined.jid.clone()).collect();
             (room.occupant_jid(nick), to)
         });
-        let ctx = self.ctx.clone();
+        let chat = self.recorded_chat(person, out);
+        chat.typing = None;
+        chat.last = chat.last.next();
+        chat.last_at = chat.last_at.max(heard.at);
+        let record = MessageRecord {
+            portal: chat.id,
+            position: chat.last,
+            at: chat.last_at,
+            said: Arc::new(Said {
+                nick: chat.local.clone(),
+                occupant: "".into(),
+                payload: heard.payload.as_str().into(),
+            }),
+            remote: heard.ids.first().cloned(),
+            client_id: None,
+        };
+        let (live, jid) = (chat.live, chat.jid.clone());
+        out.write(Write::Message(Box::new(record.clone())));
+        let known = crate::records::archive_id(&record);
+        self.note_ids(
+            (person, record.portal),
+            &known,
+            (heard.ids, record.at),
+            false,
+            out,
+        );
+        if !attached || !live {
+            return;
+        }
+        let mark = Mark::Cursor {
+            portal: record.portal,
+            resource: "".into(),
+            position: record.position,
+        };
+        match from_occupant {
+            Some((from, resources)) => {
+                for to in resources {
+                    let mut xml = Xml::stanza("message", &from, &to);
+                    xml.attr("type", "chat").attr("id", &known);
+                    xml.raw(&record.said.payload).empty("x", ns::MUC_USER);
+                    out.send_marked(xml.finish(), mark.clone());
+                }
+            }
+            None => {
+                let late = now.0.saturating_sub(record.at.0) > LATE_MICROS;
+                let when = if late {
+                    render::When::Delayed
+                } else {
+                    render::When::Live
+                };
+                out.send_marked(render::chat(&record, &jid, &bare, when), mark);
+            }
+        }
+    }
+
+    /// The chat with a person, which is on record from now on.
+    pub(super) fn recorded_chat(&mut self, person: &PersonId, out: &mut Effects) -> &mut Chat {
+        let (login, ctx) = (self.id, self.ctx.clone());
         let chat = self
             .chats
             .entry(person.clone())
@@ -265,48 +363,6 @@ impl Login {
                 cursor,
             })));
         }
-        chat.last = chat.last.next();
-        chat.last_at = chat.last_at.max(message.at);
-        let record = MessageRecord {
-            portal: chat.id,
-            position: chat.last,
-            at: chat.last_at,
-            said: Arc::new(Said {
-                nick: chat.local.clone(),
-                occupant: "".into(),
-                payload: payload::from_network(&message.content).into(),
-            }),
-            remote: message.ids.first().cloned(),
-            client_id: None,
-        };
-        out.write(Write::Message(Box::new(record.clone())));
-        if !attached || !chat.live {
-            return;
-        }
-        let mark = Mark::Cursor {
-            portal: chat.id,
-            resource: "".into(),
-            position: chat.last,
-        };
-        match from_occupant {
-            Some((from, resources)) => {
-                for to in resources {
-                    let mut xml = Xml::stanza("message", &from, &to);
-                    xml.attr("type", "chat")
-                        .attr("id", &crate::records::archive_id(&record));
-                    xml.raw(&record.said.payload).empty("x", ns::MUC_USER);
-                    out.send_marked(xml.finish(), mark.clone());
-                }
-            }
-            None => {
-                let late = now.0.saturating_sub(record.at.0) > LATE_MICROS;
-                let when = if late {
-                    render::When::Delayed
-                } else {
-                    render::When::Live
-                };
-                out.send_marked(render::chat(&record, &chat.jid, &bare, when), mark);
-            }
-        }
+        chat
     }
 }

@@ -270,9 +270,12 @@ impl Login {
                 contact.away.get_or_insert_with(|| text.clone());
             }
             PersonEvent::Away { text } => contact.away.clone_from(text),
-            PersonEvent::Message(_) | PersonEvent::Renamed { .. } | PersonEvent::Account { .. } => {
-                return Concerns::Nobody;
-            }
+            PersonEvent::Message(_)
+            | PersonEvent::Reaction(_)
+            | PersonEvent::Retraction(_)
+            | PersonEvent::Typing(_)
+            | PersonEvent::Account { .. }
+            | PersonEvent::Renamed { .. } => return Concerns::Nobody,
         }
         Concerns::Person(person.clone())
     }

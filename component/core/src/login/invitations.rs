@@ -211,6 +211,7 @@ impl Login {
                     to: Recipient::Person(person),
                     content,
                     nick: self.default_nick(),
+                    relation: None,
                 };
                 self.submit(command, out);
             }

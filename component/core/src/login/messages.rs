@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use viaduct_bridge::{Level, Name, PersonId, Recipient, RoomId};
+use viaduct_bridge::{Name, PersonId, Recipient, Relation, RoomId};
 
 use super::Login;
-use super::outcomes::Pending;
+use super::outcomes::{Act, Pending};
 use crate::effect::Effects;
 use crate::forms::Submission;
 use crate::ns;
@@ -13,6 +13,7 @@ use crate::payload;
 use crate::portal::presence::status;
 use crate::portal::{Place, Room};
 use crate::records::{OutboxRecord, Write};
+use crate::relation;
 use crate::stanza::{Condition, Incoming, Problem};
 
 impl Login {
@@ -72,6 +73,9 @@ impl Login {
         if let Some(problem) = self.may_speak(id, stanza, out) {
             return out.send_opt(stanza.error(&problem));
         }
+        if self.act_on(&Recipient::Room(id.clone()), stanza, out) {
+            return;
+        }
         let body = stanza.text_of("body").filter(|body| !body.is_empty());
         let subject = stanza.text_of("subject");
         match (body, subject) {
@@ -79,12 +83,8 @@ impl Login {
                 self.change_subject(id, &subject, stanza, out);
             }
             (Some(body), _) => self.say_to(Recipient::Room(id.clone()), &body, stanza, out),
-            (None, _) => {
-                if let Some(problem) = self.unsupported(stanza) {
-                    out.send_opt(stanza.error(&problem));
-                }
-                // What is left says nothing to anybody on the network: typing, markers, hints.
-            }
+            // What else is left says nothing to anybody on the network: hints.
+            (None, _) => self.tell_typing(Recipient::Room(id.clone()), stanza, out),
         }
     }
 
@@ -160,36 +160,16 @@ impl Login {
             person: person.clone(),
         };
         let via = room.jid.clone();
-        if self.direct_invitation(&person, stanza, out) {
+        if self.direct_invitation(&person, stanza, out)
+            || self.act_on(&Recipient::Person(person.clone()), stanza, out)
+        {
             return;
         }
         let Some(body) = stanza.text_of("body").filter(|body| !body.is_empty()) else {
-            if let Some(problem) = self.unsupported(stanza) {
-                out.send_opt(stanza.error(&problem));
-            }
-            return;
+            return self.tell_typing(Recipient::Person(person), stanza, out);
         };
         self.address_chat(&person, Some(via));
         self.say_to(Recipient::Person(person), &body, stanza, out);
-    }
-
-    /// Why the network cannot carry what a message asks for, if so.
-    pub(super) fn unsupported(&self, stanza: &Incoming) -> Option<Problem> {
-        let capabilities = self.ctx.bridge.capabilities();
-        let has = |name: &str, namespace: &str| stanza.element.has_child(name, namespace);
-        let refused = |what: &str| {
-            Some(Problem::because(
-                Condition::NotAcceptable,
-                format!("{what} cannot be carried to this network."),
-            ))
-        };
-        if has("reactions", ns::REACTIONS) && capabilities.reactions == Level::Rejected {
-            return refused("Reactions");
-        }
-        if has("retract", ns::RETRACT) && capabilities.retractions == Level::Rejected {
-            return refused("Retractions");
-        }
-        None
     }
 
     /// Says something on the network: remembered first, then handed over.
@@ -197,7 +177,11 @@ impl Login {
         if let Some(problem) = self.cannot_be_said(body, stanza) {
             return out.send_opt(stanza.error(&problem));
         }
-        let mut content = payload::to_network(stanza, body);
+        let relation = self.relation_of(&to, stanza);
+        let cut = matches!(relation, Some(Relation::Reply(_)))
+            .then(|| relation::without_fallback(stanza, body, ns::REPLY))
+            .filter(|rest| !rest.trim().is_empty());
+        let mut content = payload::to_network(stanza, cut.as_deref().unwrap_or(body));
         let corrects = stanza.element.has_child("replace", ns::CORRECT);
         if !corrects && self.rounds.is_loop(self.now, &content.text.plain) {
             let text = "This message has come round several times: two bridges or bots seem to repeat each other. It was \
@@ -205,7 +189,7 @@ impl Login {
             return out.send_opt(stanza.error(&Problem::because(Condition::NotAllowed, text)));
         }
         self.ensure_recorded(out);
-        if corrects {
+        if corrects && relation.is_none() {
             // A network without corrections gets them as readable text.
             let plain: Name = format!("corrected: {}", content.text.plain).into();
             content.text = viaduct_bridge::Text::plain(plain);
@@ -223,7 +207,14 @@ impl Login {
         });
         out.write(Write::Outbox(Arc::clone(&record)));
         let receipt = stanza.element.has_child("request", ns::RECEIPTS);
-        self.pending.insert(txn, Pending::Message { record, receipt });
+        self.pending.insert(
+            txn,
+            Pending::Message {
+                record,
+                receipt,
+                act: Act::Say,
+            },
+        );
         self.server(to.server()).spoke |= matches!(to, Recipient::Person(_));
         let nick = self.default_nick();
         self.submit(
@@ -232,6 +223,7 @@ impl Login {
                 to,
                 content,
                 nick,
+                relation: relation.map(Box::new),
             },
             out,
         );

@@ -4,6 +4,7 @@
 
 mod archive;
 mod asking;
+mod chat_relations;
 mod chats;
 mod contacts;
 mod directory;
@@ -16,7 +17,10 @@ mod messages;
 mod outcomes;
 mod owner;
 mod people;
+mod read;
+mod refers;
 mod register;
+mod relations;
 mod room_iq;
 mod room_presence;
 mod rooms;
@@ -28,6 +32,7 @@ mod service;
 mod settings;
 mod spelling;
 mod steps;
+mod typing;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -44,6 +49,7 @@ use crate::effect::{Effect, Effects, Input, Mark, Timer};
 use crate::options::Options;
 use crate::portal::Room;
 use crate::records::{LoadedLogin, LoginId, LoginRecord, OutboxRecord, Preferences, Write};
+use crate::refer::Found;
 use chats::Chat;
 use contacts::Contact;
 use errands::Errands;
@@ -57,6 +63,7 @@ use servers::Server;
 pub(crate) use errands::{Asking, cut};
 pub(crate) use outcomes::Pending;
 pub(crate) use people::describe;
+pub use refers::Referring;
 pub(crate) use register::{Asker, shown as shown_form};
 pub(crate) use servers::Link;
 
@@ -98,6 +105,8 @@ pub struct Login {
     errands: Errands,
     /// Whether the user's clients told the network that the user is away.
     away: Option<Name>,
+    /// The older message that the present input refers to.
+    found: Option<Found>,
     /// What the user has said lately.
     rounds: Rounds,
     /// When the present input came.
@@ -138,6 +147,7 @@ impl Login {
             desk: CommandDesk::default(),
             errands: Errands::default(),
             away: None,
+            found: None,
             rounds: Rounds::default(),
             now: Timestamp(0),
             warned: HashMap::new(),
@@ -214,6 +224,11 @@ impl Login {
             Input::LinkUp => self.link_up(now, out),
             Input::LinkDown => self.link_down(),
             Input::Confirmed(marks) => self.confirmed(marks, out),
+            Input::Related(related) => {
+                self.found = related.found;
+                self.handle(now, related.input, out);
+                self.found = None;
+            }
             Input::Timer(timer) => self.timer(now, timer, out),
             Input::LoginStep { flow, step } => self.login_step(now, flow, step, out),
             Input::Errand { id, errand } => self.errand(id, errand, out),
@@ -241,6 +256,7 @@ impl Login {
                 room: room.room.clone(),
                 nick,
                 key,
+                since: room.newest(),
             });
         }
         for command in again {
@@ -345,6 +361,7 @@ impl Login {
                 self.desk.expire(now, out);
                 self.end_forsaken_flows(now, out);
             }
+            Timer::Typing(portal) => self.typing_over(now, portal, out),
             Timer::Lists => self.lists_expire(now, out),
             Timer::LogIn => self.log_in_again(out),
             Timer::Kept(portal) => self.enter_kept(portal, out),

@@ -14,6 +14,7 @@ use crate::ns;
 use crate::portal::Room;
 use crate::portal::message::Placing;
 use crate::records::{OutboxRecord, Write};
+use crate::refer::{Found, ReactionsRecord};
 use crate::stanza::{Incoming, Kind, Problem, error};
 use crate::xml::{Stanza, Xml};
 
@@ -26,6 +27,19 @@ pub(crate) enum Pending {
         record: Arc<OutboxRecord>,
         /// Whether the client asked for a receipt (XEP-0184).
         receipt: bool,
+        /// What it is.
+        act: Act,
+    },
+    /// A moderator takes back what somebody said.
+    Moderation {
+        /// The IQ.
+        request: Request,
+        /// Where.
+        room: RoomId,
+        /// What was said.
+        found: Box<Found>,
+        /// Why.
+        reason: Option<Name>,
     },
     /// A question, and who waits for the answer.
     Question(Box<Inquiry>),
@@ -56,6 +70,17 @@ pub(crate) enum Pending {
         /// What the user sets beside it, when all is done.
         then: Option<Arc<OwnSettings>>,
     },
+}
+
+/// What a message of a client does.
+#[derive(Debug)]
+pub(crate) enum Act {
+    /// It says something.
+    Say,
+    /// It reacts: what the reactions are then.
+    React(Option<ReactionsRecord>),
+    /// It takes this back.
+    Retract(Box<Found>),
 }
 
 /// As much of a stanza as its answer needs.
@@ -109,13 +134,31 @@ impl Login {
             return;
         };
         match (pending, outcome) {
-            (Pending::Message { record, receipt }, Outcome::Accepted { ids, at }) => {
-                let first = ids.into_iter().next();
-                self.accepted(&record, receipt, (at.unwrap_or(now), first), out);
+            (Pending::Message { record, receipt, act }, Outcome::Accepted { ids, at }) => {
+                self.accepted(&record, (receipt, act), (at.unwrap_or(now), ids), out);
             }
             (Pending::Message { record, .. }, Outcome::Failed(failure)) => {
                 self.failed.insert(txn, (record, failure));
                 self.tell_failure(txn, out);
+            }
+            (
+                Pending::Moderation {
+                    request,
+                    room,
+                    found,
+                    reason,
+                },
+                Outcome::Accepted { at, .. },
+            ) => {
+                if let (Some(room), Some(older)) = (self.rooms.get_mut(&room), &found.message) {
+                    let me = room.occupant_id(&self.ctx, &room.me, room.myself());
+                    let nick = room.my_nick();
+                    room.moderated(older, (&nick, &me), at.unwrap_or(now), reason.as_deref(), out);
+                }
+                out.send(request.done());
+            }
+            (Pending::Moderation { request, .. }, Outcome::Failed(failure)) => {
+                out.send(request.refuse(&Problem::from(&failure)));
             }
             (Pending::Nick { .. } | Pending::Stanza(_), Outcome::Accepted { .. }) => {}
             (Pending::Nick { request, .. } | Pending::Stanza(request), Outcome::Failed(failure)) => {
@@ -147,7 +190,13 @@ impl Login {
                 }
             }
             (Pending::Question(inquiry), outcome) => self.answered(now, *inquiry, outcome, out),
-            (Pending::Message { .. } | Pending::Nick { .. } | Pending::Stanza(_), Outcome::Answered(_)) => {}
+            (
+                Pending::Message { .. }
+                | Pending::Moderation { .. }
+                | Pending::Nick { .. }
+                | Pending::Stanza(_),
+                Outcome::Answered(_),
+            ) => {}
         }
     }
 
@@ -218,18 +267,21 @@ impl Login {
 
     /// The network shows the user's own message: that is its acceptance, and its place.
     pub(super) fn echoed(&mut self, txn: TransactionId, message: &Message, out: &mut Effects) {
-        if let Some(Pending::Message { record, receipt }) = self.pending.remove(&txn) {
-            self.accepted(&record, receipt, (message.at, message.ids.first().cloned()), out);
+        if let Some(Pending::Message { record, receipt, act }) = self.pending.remove(&txn) {
+            self.accepted(&record, (receipt, act), (message.at, message.ids.clone()), out);
         }
     }
 
-    fn accepted(
+    pub(super) fn accepted(
         &mut self,
         record: &OutboxRecord,
-        receipt: bool,
-        (at, remote): (Timestamp, Option<viaduct_bridge::MessageId>),
+        (receipt, act): (bool, Act),
+        (at, ids): (Timestamp, Vec<viaduct_bridge::MessageId>),
         out: &mut Effects,
     ) {
+        if let Act::React(Some(reactions)) = &act {
+            out.write(Write::Reactions(Box::new(reactions.clone())));
+        }
         match &record.to {
             Recipient::Room(id) => {
                 if let Some(room) = self.rooms.get_mut(id) {
@@ -238,26 +290,40 @@ impl Login {
                         sender: room.me.clone(),
                         nick: room.my_nick(),
                         payload: record.payload.clone(),
-                        remote,
+                        ids,
                         client_id: record.client_id.clone(),
+                        late: false,
                     };
-                    room.place(&self.ctx, placing, out);
+                    let placed = room.place(&self.ctx, placing, out);
+                    if let Act::Retract(found) = &act
+                        && let Some(older) = &found.message
+                    {
+                        room.bury(older, &placed, None, out);
+                    }
                 }
             }
-            Recipient::Person(_) if receipt => {
-                let to = format!("{}/{}", self.bare, record.resource);
-                let mut xml = Xml::stanza("message", &record.addressed, &to);
-                xml.attr("id", &self.ctx.token());
-                xml.start_ns("received", ns::RECEIPTS)
-                    .attr_opt("id", record.client_id.as_deref());
-                out.send(xml.finish());
+            Recipient::Person(person) if matches!(act, Act::Say) => {
+                self.said_to(person, &record, (&ids, at), out);
+                if receipt {
+                    self.send_receipt(&record, out);
+                }
             }
+            Recipient::Person(_) if receipt => self.send_receipt(&record, out),
             Recipient::Person(_) => {}
         }
         out.write(Write::Settled {
             login: self.id,
             txn: record.txn,
         });
+    }
+
+    fn send_receipt(&self, record: &OutboxRecord, out: &mut Effects) {
+        let to = format!("{}/{}", self.bare, record.resource);
+        let mut xml = Xml::stanza("message", &record.addressed, &to);
+        xml.attr("id", &self.ctx.token());
+        xml.start_ns("received", ns::RECEIPTS)
+            .attr_opt("id", record.client_id.as_deref());
+        out.send(xml.finish());
     }
 
     /// Tells the sender of a message that it was not carried. It stays on record until the sender's server has

@@ -91,7 +91,10 @@ impl Login {
             Some(("get", "query", ns::VERSION)) => PersonWish::Version,
             Some(("get", "ping", ns::PING)) => PersonWish::Ping,
             Some(("get", "time", ns::TIME)) => PersonWish::Time,
-            _ => return self.disco_or(now, stanza, || person_info(name), out),
+            _ => {
+                let able = self.relations(&person.server);
+                return self.disco_or(now, stanza, || person_info(name, able), out);
+            }
         };
         let request = Request::of(stanza);
         let program = |what| Question::Program {

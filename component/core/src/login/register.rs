@@ -317,6 +317,7 @@ impl Login {
                 room: room.room.clone(),
                 nick: nick.clone(),
                 key: room.key.clone(),
+                since: room.newest(),
             });
         }
         for command in commands {
@@ -378,7 +379,10 @@ impl Login {
                     &problem,
                 ));
             }
-            Pending::Nick { request, .. } | Pending::Stanza(request) | Pending::Part { request, .. } => {
+            Pending::Nick { request, .. }
+            | Pending::Moderation { request, .. }
+            | Pending::Stanza(request)
+            | Pending::Part { request, .. } => {
                 out.send(Request::refuse(&request, &problem));
             }
             Pending::Asked { asker, .. } => {

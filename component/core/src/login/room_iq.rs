@@ -10,7 +10,7 @@ use crate::names;
 use crate::ns;
 use crate::portal::Place;
 use crate::portal::join::MOST_HISTORY;
-use crate::service::{DiscoInfo, person_info};
+use crate::service::{DiscoInfo, person_info, relation_features};
 use crate::stanza::{Condition, Incoming, Problem};
 
 impl Login {
@@ -37,6 +37,7 @@ impl Login {
                 out.send_opt(stanza.error(&Problem::new(Condition::ServiceUnavailable)));
             }
             (_, "query" | "metadata", ns::MAM) => self.archive_iq(id, stanza, out),
+            (_, "moderate", ns::MODERATE) => self.moderate_iq(id, stanza, out),
             (_, "query", ns::REGISTER) => {
                 let problem = match self.shut_out() {
                     Some(Problem { text, .. }) => Problem {
@@ -63,7 +64,7 @@ impl Login {
         let room = self.rooms.get(id);
         let flags = room.map(|room| room.flags).unwrap_or_default();
         let pick = |on: bool, yes: &'static str, no: &'static str| if on { yes } else { no };
-        let features = vec![
+        let mut features = vec![
             ns::MUC,
             ns::DISCO_INFO,
             ns::DISCO_ITEMS,
@@ -82,6 +83,10 @@ impl Login {
             "muc_nonanonymous",
             pick(flags.password, "muc_passwordprotected", "muc_unsecured"),
         ];
+        features.extend(relation_features(self.relations(&id.server)));
+        if self.relations(&id.server).moderation >= Level::Partial {
+            features.push(ns::MODERATE);
+        }
         let mut fields = vec![
             ShownField::text("muc#roominfo_description", "Description", id.room.as_str()),
             ShownField::text(
@@ -203,7 +208,8 @@ impl Login {
             .payload()
             .is_some_and(|payload| payload.is("vCard", ns::VCARD));
         if *person == room.me && !asks_for_card {
-            return self.disco_or(now, stanza, || person_info(&name), out);
+            let able = self.relations(&id.server);
+            return self.disco_or(now, stanza, || person_info(&name, able), out);
         }
         let person = PersonId {
             server: id.server.clone(),

@@ -159,6 +159,7 @@ impl Login {
                 room: id.clone(),
                 nick: wish,
                 key: room.key.clone(),
+                since: room.newest(),
             };
             let portal = room.id;
             self.server(&id.server);

@@ -11,6 +11,7 @@ use crate::records::PortalId;
 impl Login {
     pub(super) fn room_event(&mut self, now: Timestamp, id: &RoomId, event: RoomEvent, out: &mut Effects) {
         let attached = self.attached;
+        let markable = matches!(event, RoomEvent::Message(_)) && self.wants_markers(&id.server);
         let Some(room) = self.rooms.get_mut(id) else {
             return;
         };
@@ -37,6 +38,7 @@ impl Login {
                     self.release(&id.server, out);
                 }
             }
+            RoomEvent::Moved { to, reason } => self.room_moved(id, to, reason.as_deref(), out),
             RoomEvent::MemberJoined(member) => room.member_joined(ctx, &member, out),
             RoomEvent::MemberLeft { person, how, reason } => {
                 room.member_left(ctx, &person, &how, reason, out)
@@ -53,8 +55,14 @@ impl Login {
             RoomEvent::TopicChanged(topic) => room.topic_changed(ctx, topic, out),
             RoomEvent::Message(message) => match message.txn {
                 Some(txn) if self.pending.contains_key(&txn) => self.echoed(txn, &message, out),
-                _ => room.said(ctx, &message, out),
+                _ => room.said(ctx, &message, (self.found.as_ref(), markable), out),
             },
+            RoomEvent::Read { upto } => room.read_elsewhere(ctx, upto, self.found.as_ref(), out),
+            RoomEvent::Typing { person, state } => room.typing(now, &person, state, out),
+            RoomEvent::Reaction(reaction) => room.reacted(ctx, &reaction, self.found.as_ref(), out),
+            RoomEvent::Retraction(retraction) => {
+                room.retracted(ctx, &retraction, self.found.as_ref(), out);
+            }
         }
     }
 
@@ -70,6 +78,9 @@ impl Login {
                 Some(txn) if self.pending.contains_key(&txn) => self.echoed(txn, &message, out),
                 _ => self.chat_said(now, person, &message, out),
             },
+            PersonEvent::Typing(state) => self.chat_typing(now, person, state, out),
+            PersonEvent::Reaction(reaction) => self.chat_reacted(now, person, &reaction, out),
+            PersonEvent::Retraction(retraction) => self.chat_retracted(now, person, &retraction, out),
             PersonEvent::Renamed { to, nick } => self.renamed(person, &to, &nick, out),
             PersonEvent::Gone { reason } => {
                 for room in self
@@ -145,6 +156,29 @@ impl Login {
         }
     }
 
+    /// A room has another name: its clients are sent there, and the user's place is kept until one of them comes.
+    fn room_moved(&mut self, id: &RoomId, to: RoomId, reason: Option<&str>, out: &mut Effects) {
+        let jid = self.ctx.jid(&viaduct_bridge::Address::Room(to.clone()));
+        let Some(mut room) = self.rooms.remove(id) else {
+            return;
+        };
+        room.moved(&jid, reason, out);
+        let portal = if let Some(known) = self.rooms.get_mut(&to) {
+            // The user has been in a room of the new name before: each keeps its own archive.
+            known.unseen = true;
+            let portal = known.id;
+            self.rooms.insert(id.clone(), room);
+            portal
+        } else {
+            room.renamed_to(to.clone(), jid, out);
+            room.unseen = true;
+            let portal = room.id;
+            self.rooms.insert(to, room);
+            portal
+        };
+        self.begin_grace(portal, out);
+    }
+
     /// Waits for a client that was lost, and then leaves the room.
     pub(super) fn begin_grace(&self, portal: PortalId, out: &mut Effects) {
         out.push(Effect::SetTimer {
@@ -162,7 +196,11 @@ impl Login {
             return;
         };
         let server = room.room.server.clone();
-        if let Some(command) = room.depart(None) {
+        let here = std::mem::take(&mut room.unseen).then(|| viaduct_bridge::Command::Leave {
+            room: room.room.clone(),
+            reason: None,
+        });
+        if let Some(command) = room.depart(None).or(here) {
             self.submit(command, out);
         }
         self.release(&server, out);

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use viaduct_bridge::{Address, Command, Failure, Name, PersonId, RoomId, ServerEvent, ServerId, Timestamp};
+use viaduct_bridge::{
+    Address, Command, Failure, Name, PersonId, Relations, RoomId, ServerEvent, ServerId, Timestamp,
+};
 
 use super::Login;
 use super::outcomes::Pending;
@@ -32,6 +34,8 @@ pub(crate) struct Server {
     told_owned: bool,
     /// Whether somebody was spoken with directly over this connection.
     pub spoke: bool,
+    /// What messages can be referred to with on it, where it has told.
+    pub relations: Option<Relations>,
     /// What the user is to be told about this connection, as soon as that can be.
     warning: Option<Name>,
 }
@@ -104,6 +108,8 @@ impl Login {
                 self.respell(id, out);
                 let server = self.server(id);
                 server.link = Link::Online { nick, since: now };
+                // It tells anew, if there is anything to tell.
+                server.relations = None;
                 if std::mem::take(&mut server.told_lost) {
                     self.tell_rooms(id, &format!("Connected to {id} again."), out);
                 }
@@ -137,6 +143,7 @@ impl Login {
             ServerEvent::Closed => {
                 self.servers.remove(id);
             }
+            ServerEvent::Relations(relations) => self.server(id).relations = Some(relations),
             ServerEvent::Notice { text } => self.server_says(id, &text, out),
             ServerEvent::NickOwned { nick, services } => self.nick_owned(id, &nick, services, out),
             ServerEvent::Invited { room, by, person } => self.invited(&room, &by, &person, out),
@@ -270,7 +277,7 @@ impl Login {
             || self
                 .rooms
                 .values()
-                .any(|room| room.room.server == *id && room.place != Place::Outside);
+                .any(|room| room.room.server == *id && (room.place != Place::Outside || room.unseen));
         if needed {
             return;
         }
@@ -350,8 +357,14 @@ impl Login {
             }
             room.fall_out_of_step();
             room.place = Place::Entering;
+            let since = room.newest();
             let (room, nick, key) = (room.room.clone(), room.wish.clone(), room.key.clone());
-            again.push(Command::Join { room, nick, key });
+            again.push(Command::Join {
+                room,
+                nick,
+                key,
+                since,
+            });
         }
         self.server(id).link = Link::Connecting;
         self.submit(Command::Connect { server, nick }, out);

@@ -214,8 +214,17 @@ impl Login {
             return;
         };
         room.place = Place::Entering;
+        let since = room.newest();
         let (room, nick, key) = (room.room.clone(), room.wish.clone(), room.key.clone());
         self.server(&room.server);
-        self.submit(Command::Join { room, nick, key }, out);
+        self.submit(
+            Command::Join {
+                room,
+                nick,
+                key,
+                since,
+            },
+            out,
+        );
     }
 }

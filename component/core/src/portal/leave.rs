@@ -130,7 +130,7 @@ impl Room {
         self.occupants = super::occupants::Occupants::default();
     }
 
-    /// The user has ended the room (XEP-0045 §10.9): everybody is out, and told where to go instead.
+    /// The room has ended for the user (XEP-0045 §10.9): everybody is out, and told where to go instead.
     pub fn destroyed(&mut self, instead: Option<&str>, reason: Option<&str>, out: &mut Effects) {
         for joined in std::mem::take(&mut self.joined) {
             out.write(Write::Left {

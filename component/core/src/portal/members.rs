@@ -24,6 +24,8 @@ impl Room {
         }
         let before = self.shown.clone().unwrap_or_default();
         self.place = Place::Inside;
+        self.told_upto = self.last_at;
+        self.unseen = false;
         self.refusals = 0;
         if self.chosen.persistent && self.recorded {
             self.keep(out);
@@ -68,6 +70,7 @@ impl Room {
         reason: Option<Name>,
         out: &mut Effects,
     ) {
+        self.typed(person);
         let Some(occupant) = self.occupants.remove(person) else {
             return;
         };

@@ -1,8 +1,9 @@
 //! A room as one user sees it (XEP-0045), split by concern.
 //!
 //! [`Room`] is the state; what can happen to it is in the modules: somebody wants in ([`join`]), the network tells
-//! who is there ([`members`]), something is said ([`message`]), the subject ([`subject`]), nicknames ([`nick`]),
-//! moderation ([`moderation`]), settings ([`config`]), leaving ([`leave`]), and coming back after a link was lost ([`resync`]). What a room
+//! who is there ([`members`]), something is said ([`message`]) and refers to what was said ([`relations`]), the subject
+//! ([`subject`]), nicknames ([`nick`]), moderation ([`moderation`]), settings ([`config`]), leaving ([`leave`]), and
+//! coming back after a link was lost ([`resync`]). What a room
 //! sends is written in [`presence`].
 
 pub mod config;
@@ -11,15 +12,19 @@ pub mod leave;
 pub mod members;
 pub mod message;
 pub mod moderation;
+pub mod moved;
 pub mod nick;
 pub mod occupants;
 pub mod presence;
+pub mod read;
+pub mod relations;
 pub mod resync;
 pub mod subject;
+pub mod typing;
 
 use std::collections::VecDeque;
 
-use viaduct_bridge::{Name, Recipient, RoomFlags, RoomId, Secret, Timestamp, Topic};
+use viaduct_bridge::{Name, Recipient, RoomFlags, RoomId, Secret, Timestamp, Topic, Typing};
 
 use crate::context::Context;
 use crate::effect::Effects;
@@ -123,6 +128,14 @@ pub struct Room {
     older: bool,
     /// Whether the portal is on record.
     pub recorded: bool,
+    /// Whether the network has put the user in while no client is: the room was moved here.
+    pub unseen: bool,
+    /// Up to when the user has read it, as far as anybody was told.
+    pub read_upto: Timestamp,
+    /// Who is believed to be typing, or to have paused, and until when.
+    pub typists: Vec<(Name, Typing, Timestamp)>,
+    /// When the newest message was said that was told before the network was last entered.
+    pub told_upto: Timestamp,
     /// What the user has chosen for it.
     pub chosen: Chosen,
     /// Whether the user stays in it without any client.
@@ -160,6 +173,10 @@ impl Room {
             older: false,
             last_at: Timestamp(0),
             recorded: false,
+            unseen: false,
+            read_upto: Timestamp(0),
+            typists: Vec::new(),
+            told_upto: Timestamp(0),
             chosen: Chosen::by_default(ctx.rules().history_default),
             kept: false,
             refusals: 0,
@@ -213,6 +230,12 @@ impl Room {
             topic: self.topic.clone(),
             kept: self.kept,
         }))
+    }
+
+    /// When the newest message was said that is in the archive.
+    #[must_use]
+    pub fn newest(&self) -> Option<Timestamp> {
+        (self.last_at.0 > 0).then_some(self.last_at)
     }
 
     /// The user's own occupant, while the user is inside.

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use viaduct_bridge::{
     Account, Address, Answers, BadAddress, BoxFuture, Bridge, Capabilities, Failure, Form, Level, LoginFlow,
-    Member, Name, PersonId, Rank, RemoteEvent, RoomEvent, RoomFlags, RoomId, ServerId, Session,
+    Member, Name, PersonId, Rank, Relations, RemoteEvent, RoomEvent, RoomFlags, RoomId, ServerId, Session,
     SessionContext, Step, Timestamp,
 };
 use viaduct_core::access::{Access, Registration};
 use viaduct_core::context::{Context, Entropy, IdSource, RuleBook, Rules};
-use viaduct_core::effect::{Effect, Effects, Input, Mark};
-use viaduct_core::login::Login;
+use viaduct_core::effect::{Effect, Effects, Input, Mark, Related};
+use viaduct_core::login::{Login, Referring};
 use viaduct_core::records::{LoadedLogin, LoginId, LoginRecord, Preferences};
+use viaduct_core::refer::{Found, Lookup};
 use viaduct_core::stanza::Incoming;
 
 pub(crate) const ROOM: &str = "#room%srv@gw.example";
@@ -146,9 +147,7 @@ fn capabilities() -> Capabilities {
         away: Level::Full,
         raw: Level::Full,
         watch: Level::Full,
-        corrections: Level::Rejected,
-        reactions: Level::Rejected,
-        retractions: Level::Rejected,
+        relations: Relations::NONE,
         resubmit: false,
         guests: true,
         max_message_bytes: 1000,
@@ -181,17 +180,29 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn new(loaded: Option<LoadedLogin>) -> Self {
-        Self::with(loaded, |_| {})
+        Self::made(Relations::NONE, loaded, |_| {})
+    }
+
+    /// The network can do this with older messages.
+    pub(crate) fn able(relations: Relations, loaded: Option<LoadedLogin>) -> Self {
+        Self::made(relations, loaded, |_| {})
     }
 
     /// A desk in a gateway that is not as usual.
     pub(crate) fn with(loaded: Option<LoadedLogin>, change: impl FnOnce(&mut Context)) -> Self {
+        Self::made(Relations::NONE, loaded, change)
+    }
+
+    fn made(relations: Relations, loaded: Option<LoadedLogin>, change: impl FnOnce(&mut Context)) -> Self {
         let jid = |text: &str| jid::BareJid::new(text).expect("a JID in the test");
         let folds = Arc::new(AtomicBool::new(false));
         let mut ctx = Context {
             domain: "gw.example".into(),
             bridge: Arc::new(TestBridge {
-                capabilities: capabilities(),
+                capabilities: Capabilities {
+                    relations,
+                    ..capabilities()
+                },
                 folds: Arc::clone(&folds),
             }),
             rules: RuleBook::new(rules()),
@@ -257,6 +268,37 @@ impl Desk {
         self.input(Input::Stanza(Box::new(incoming)))
     }
 
+    /// A stanza that refers to an older message: what is looked up for it, and its effects when that is found.
+    pub(crate) fn refers(&mut self, xml: &str, found: Option<Found>) -> (Option<Lookup>, Vec<String>) {
+        let element = xml
+            .replacen(' ', " xmlns='jabber:component:accept' ", 1)
+            .parse()
+            .expect("well-formed XML");
+        let incoming = Incoming::parse(element).expect("a usable stanza");
+        let lookup = self.login.refers(Referring::Stanza(&incoming));
+        let input = Input::Stanza(Box::new(incoming));
+        let found = found.filter(|_| lookup.is_some());
+        (
+            lookup,
+            self.input(Input::Related(Box::new(Related { found, input }))),
+        )
+    }
+
+    /// The same for something that the network tells.
+    pub(crate) fn tells(
+        &mut self,
+        event: RemoteEvent,
+        found: Option<Found>,
+    ) -> (Option<Lookup>, Vec<String>) {
+        let lookup = self.login.refers(Referring::Remote(&event));
+        let found = found.filter(|_| lookup.is_some());
+        let input = Input::Remote(event);
+        (
+            lookup,
+            self.input(Input::Related(Box::new(Related { found, input }))),
+        )
+    }
+
     pub(crate) fn room(&mut self, event: RoomEvent) -> Vec<String> {
         self.input(Input::Remote(RemoteEvent::Room {
             room: room_id(),
@@ -286,6 +328,8 @@ impl Desk {
             nick: who.into(),
             at: self.now,
             content: viaduct_bridge::Content::plain(body),
+            relation: None,
+            missed: false,
         }))
     }
 }

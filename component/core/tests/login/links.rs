@@ -357,6 +357,8 @@ fn somebody_keeps_the_occupant_id_over_changes_of_the_nickname() {
         nick: "Rob".into(),
         at: NOW,
         content: Content::plain("y"),
+        relation: None,
+        missed: false,
     };
     let after = desk.room(RoomEvent::Message(message));
     assert!(

@@ -25,7 +25,7 @@ fn command(to: &str, node: &str, fields: &[(&str, &str)], session: Option<&str>)
 }
 
 /// Sets something by ad-hoc command, and gives all effects.
-fn configure(desk: &mut Desk, to: &str, node: &str, fields: &[(&str, &str)]) -> Vec<String> {
+pub(crate) fn configure(desk: &mut Desk, to: &str, node: &str, fields: &[(&str, &str)]) -> Vec<String> {
     let shown = desk.stanza(&command(to, node, &[], None));
     let form = stanzas(&shown).join("");
     let session = form

@@ -127,6 +127,8 @@ fn a_person_answers_from_where_they_were_addressed() {
             nick: person.into(),
             at: NOW,
             content: Content::plain("hi"),
+            relation: None,
+            missed: false,
         };
         let person = PersonId {
             server: ServerId("srv".into()),

@@ -7,14 +7,18 @@ use jid::BareJid;
 use viaduct_bridge::{BoxFuture, Timestamp};
 use viaduct_core::effect::{Effects, Input};
 use viaduct_core::errand::Order;
+use viaduct_core::login::Referring;
 use viaduct_core::records::{
     ArchiveError, ArchivePage, ArchiveQuery, LoadedLogin, MessageRecord, PortalId, Position, Write,
 };
+use viaduct_core::refer::{Found, Lookup};
 
 /// A login of the core.
 pub trait Core: Send {
     /// One input, and all its effects.
     fn handle(&mut self, now: Timestamp, input: Input, out: &mut Effects);
+    /// What must be looked up before this is handled, if it refers to an older message.
+    fn refers(&self, to: Referring<'_>) -> Option<Lookup>;
     /// Whether nothing would be lost if it were forgotten and loaded again later.
     fn is_idle(&self) -> bool;
 }
@@ -55,6 +59,8 @@ pub trait Memory: Send + Sync {
         upto: Position,
         limit: u32,
     ) -> Remembering<Vec<MessageRecord>>;
+    /// The message that something refers to.
+    fn find(&self, lookup: Lookup) -> Remembering<Option<Found>>;
     /// The newest messages up to a position, so many at most, none older than that.
     fn history(
         &self,

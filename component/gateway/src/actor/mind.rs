@@ -8,16 +8,18 @@ use jid::BareJid;
 use tokio::time::{Instant, sleep_until};
 use viaduct_bridge::Command;
 use viaduct_core::effect::Effects;
+use viaduct_core::refer::Found;
 use viaduct_core::xml::Stanza;
 
 use super::errands::Errands;
 use super::flows::Flows;
 use super::mailbox::{Item, Mailbox};
 use super::marks::Marks;
-use super::memory::{Core, Gateway, Lane, Trouble};
+use super::memory::{Core, Gateway, Lane, Remembered, Trouble};
 use super::receipt::Receipt;
 use super::recovery::Rebuilt;
 use super::release::{Pending, Reading};
+use super::resolve::{Resolving, answer};
 use super::router::Router;
 use super::session::Sessions;
 use super::timers::Timers;
@@ -41,6 +43,8 @@ pub(super) struct Actor {
     pub(super) pending: VecDeque<Pending>,
     /// A read of the store that the next effects wait for.
     pub(super) reading: Option<Reading>,
+    /// An input that refers to an older message, until that has been looked up. Nothing else is taken meanwhile.
+    pub(super) resolving: Option<Resolving>,
     /// Commands that go to the session in one go.
     pub(super) commands: Vec<Command>,
     pub(super) marks: Marks,
@@ -92,6 +96,7 @@ enum Woken {
     Look,
     Committed(Result<(), Trouble>),
     Read(super::release::Read),
+    Found(Remembered<Option<Found>>),
     Idle,
 }
 
@@ -106,7 +111,11 @@ impl Actor {
                 }
                 continue;
             }
-            if self.mailbox.is_stopping() && self.mail.is_empty() && self.mailbox.is_empty() {
+            if self.mailbox.is_stopping()
+                && self.resolving.is_none()
+                && self.mail.is_empty()
+                && self.mailbox.is_empty()
+            {
                 Box::pin(self.finish()).await;
                 return;
             }
@@ -129,14 +138,16 @@ impl Actor {
         let alarm = [
             self.timers.next(),
             self.view.not_before.filter(|_| !self.view.attached),
+            self.resolving.as_ref().and_then(Resolving::not_before),
             deadline,
         ];
         let alarm = alarm.into_iter().flatten().min();
-        let may_handle = self.may_run_ahead();
+        let may_handle = self.may_run_ahead() && self.resolving.is_none();
         let woken = tokio::select! {
             biased;
             result = commit(&mut self.pending), if self.reading.is_none() => Woken::Committed(result),
             read = read(&mut self.reading) => Woken::Read(read),
+            found = answer(&mut self.resolving) => Woken::Found(found),
             () = self.sessions.closed() => Woken::Look,
             () = self.mailbox.rung(), if may_handle => Woken::Look,
             () = sleep_or_never(alarm) => Woken::Look,
@@ -157,6 +168,10 @@ impl Actor {
             Woken::Read(read) => {
                 self.reading = None;
                 self.finish_reading(read);
+                Woken::Look
+            }
+            Woken::Found(found) => {
+                self.looked_up(found);
                 Woken::Look
             }
             other => other,
@@ -186,6 +201,7 @@ impl Actor {
 
     fn is_idle(&self) -> bool {
         self.is_settled()
+            && self.resolving.is_none()
             && self.marks.is_empty()
             && self.mail.is_empty()
             && self.sessions.is_none()

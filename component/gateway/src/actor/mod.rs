@@ -13,6 +13,7 @@ mod mind;
 mod receipt;
 mod recovery;
 mod release;
+mod resolve;
 mod router;
 mod session;
 #[cfg(test)]

@@ -50,6 +50,7 @@ impl Actor {
             receipts: Vec::new(),
             pending: Default::default(),
             reading: None,
+            resolving: None,
             commands: Vec::new(),
             marks: Default::default(),
             sessions: Default::default(),
@@ -71,6 +72,9 @@ impl Actor {
     pub(super) async fn rebuild(&mut self) -> Result<(), Over> {
         let fault = self.fault.take();
         self.close_batch();
+        if let Some(receipt) = self.resolving.take().and_then(|resolving| resolving.receipt()) {
+            self.answer(receipt.lost());
+        }
         match &fault {
             Some(Fault::Commit(Trouble::Over(words))) => self.gateway.alarm.fatal(words.clone()),
             Some(Fault::Commit(trouble)) => {
@@ -131,7 +135,7 @@ impl Actor {
         let mut confirmed_by = None;
         while self.fault.is_none() && Instant::now() < deadline {
             let mut until = deadline;
-            if self.is_settled() && self.mail.is_empty() {
+            if self.is_settled() && self.mail.is_empty() && self.resolving.is_none() {
                 if self.sessions.is_open() {
                     self.sessions.close(None);
                 } else if self.sessions.is_none() && self.mailbox.is_empty() {
@@ -143,6 +147,9 @@ impl Actor {
                 }
             }
             self.step(until.min(deadline)).await;
+        }
+        if let Some(receipt) = self.resolving.take().and_then(|resolving| resolving.receipt()) {
+            self.answer(receipt.lost());
         }
         // What did not make it into the store may come back after the restart, or not: its senders must know.
         for batch in std::mem::take(&mut self.pending) {

@@ -29,7 +29,7 @@ impl Actor {
         self.look_at_link();
         let mut left = TURN;
         let may_handle = self.may_run_ahead();
-        while may_handle && left > 0 && self.fault.is_none() {
+        while may_handle && left > 0 && self.fault.is_none() && self.resolving.is_none() {
             if self.mail.is_empty() {
                 let mut items = Vec::from(std::mem::take(&mut self.mail));
                 self.mailbox.drain(left, &mut items);
@@ -50,6 +50,7 @@ impl Actor {
         }
         self.close_batch();
         self.release();
+        self.look_up();
         left == 0
     }
 
@@ -66,23 +67,25 @@ impl Actor {
     fn take(&mut self, item: Item) {
         match item {
             Item::Stanza(incoming, _) => {
+                let Some(incoming) = self.put_aside(incoming) else {
+                    return;
+                };
                 let receipt = Receipt::of(&incoming);
                 self.handle(Input::Stanza(incoming));
-                if matches!(self.fault, Some(Fault::Panic)) {
-                    // Its effects are gone; those of the inputs before it are not.
-                    if let Some(receipt) = receipt {
-                        self.gateway.link.answer(receipt.lost());
-                    }
-                } else {
-                    self.receipts.extend(receipt);
-                }
+                self.keep_receipt(receipt);
             }
             Item::Events(events, session) => {
                 if self.sessions.listens_to(session) {
-                    for event in events {
-                        if self.fault.is_none() {
-                            self.handle(Input::Remote(event));
-                        }
+                    let mut events = events.into_iter();
+                    while self.fault.is_none()
+                        && let Some(event) = events.next()
+                    {
+                        let Some(event) = self.put_event_aside(event) else {
+                            // What comes after it waits for it.
+                            self.mail.push_front(Item::Events(events.collect(), session));
+                            return;
+                        };
+                        self.handle(Input::Remote(event));
                     }
                 }
             }

@@ -11,7 +11,8 @@ use viaduct_bridge::outgoing::OutgoingPolicy;
 use viaduct_bridge::{Bridge, Name, Notebook, Timestamp};
 use viaduct_core::context::{Context, Entropy, IdSource, RuleBook, Rules};
 use viaduct_core::effect::{Effects, Input};
-use viaduct_core::login::Login;
+use viaduct_core::login::{Login, Referring};
+use viaduct_core::refer::Lookup;
 use viaduct_store::{LoginSummary, Store};
 
 use super::reload::Reloadable;
@@ -32,6 +33,10 @@ const SLOW_PACE: Duration = Duration::from_millis(50);
 impl Core for Login {
     fn handle(&mut self, now: Timestamp, input: Input, out: &mut Effects) {
         Self::handle(self, now, input, out);
+    }
+
+    fn refers(&self, to: Referring<'_>) -> Option<Lookup> {
+        Self::refers(self, to)
     }
 
     fn is_idle(&self) -> bool {

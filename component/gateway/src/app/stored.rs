@@ -9,6 +9,7 @@ use viaduct_bridge::{Name, Timestamp};
 use viaduct_core::records::{
     ArchiveError, ArchivePage, ArchiveQuery, LoadedLogin, MessageRecord, PortalId, Position, Write,
 };
+use viaduct_core::refer::{Found, Lookup};
 use viaduct_store::{ArchiveReadError, CommitError, CommitTicket, QueueFull, Store, StoreError};
 
 use crate::actor::{Lane, Memory, Remembering, Trouble};
@@ -67,6 +68,11 @@ impl Memory for Stored {
                 .await
                 .map_err(read_trouble)
         })
+    }
+
+    fn find(&self, lookup: Lookup) -> Remembering<Option<Found>> {
+        let store = self.store.clone();
+        Box::pin(async move { store.find_related(&lookup).await.map_err(read_trouble) })
     }
 
     fn history(

@@ -161,6 +161,31 @@ async fn first_since(
     Ok(rows.first().map_or(Ok(beyond), |row| row.int(0))?)
 }
 
+/// The newest place, of those that are kept, whose time is not after this.
+pub(super) async fn last_upto(
+    reader: &Reader,
+    portal: PortalId,
+    at: Timestamp,
+) -> Result<Option<i64>, sqlx::Error> {
+    let rows = reader.fetch(BOUNDS, &[portal.0.into()]).await?;
+    let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    let (Some(oldest), Some(newest)) = (row.maybe_int(0)?, row.maybe_int(1)?) else {
+        return Ok(None);
+    };
+    let first = row
+        .maybe_int(2)?
+        .map_or(oldest, |pruned| oldest.max(pruned.saturating_add(1)));
+    if newest < first {
+        return Ok(None);
+    }
+    let beyond = newest.saturating_add(1);
+    let after = at.0.saturating_add(1);
+    let values = [portal.0.into(), first.into(), beyond.into(), after.into()];
+    let rows = reader.fetch(FIRST_SINCE, &values).await?;
+    let next = rows.first().map_or(Ok(beyond), |row| row.int(0))?;
+    Ok((next > first).then(|| next - 1))
+}
+
 /// The places that an archive id names.
 async fn known(reader: &Reader, query: &ArchiveQuery, id: &str) -> Result<(i64, i64), ArchiveReadError> {
     let found = places(reader, query.portal, query.upto, id).await?;

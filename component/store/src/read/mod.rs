@@ -4,6 +4,7 @@
 pub(crate) mod archive;
 pub(crate) mod login;
 pub(crate) mod message;
+pub(crate) mod related;
 
 #[cfg(test)]
 mod cost;

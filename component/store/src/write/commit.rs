@@ -6,7 +6,9 @@ use sqlx::error::ErrorKind;
 
 use super::intern::Interner;
 use super::plan::Plan;
-use super::statements::{ALL_ERASED, EPOCH, ERASABLE, ERASE, ERASED, HOLD, UNSEEN, VIEWS};
+use super::statements::{
+    ALL_ERASED, EPOCH, ERASABLE, ERASE, ERASED, HOLD, MAYBE_UNSEEN, UNSEEN, UNSEEN_DONE, VIEWS,
+};
 use crate::db::{Conn, Load, Span};
 use crate::error::{Fault, fault, in_words};
 
@@ -164,7 +166,14 @@ async fn erase(conn: &mut Conn, gone: &mut HashSet<i64>, committing: &mut bool) 
         }
         done.push([portal.into()]);
     }
-    let unseen = Load::of(&UNSEEN, less.keys().copied());
+    let mut maybe: HashSet<i64> = HashSet::new();
+    for row in conn.fetch(MAYBE_UNSEEN, &[ERASE_AT_ONCE.into()]).await? {
+        maybe.insert(row.int(0)?);
+    }
+    more |= i64::try_from(maybe.len()) == Ok(ERASE_AT_ONCE);
+    loads.push(Load::of(&UNSEEN_DONE, maybe.iter().copied()));
+    maybe.extend(less.keys().copied());
+    let unseen = Load::of(&UNSEEN, maybe);
     let mut views = Load::new(&VIEWS);
     for (said, less) in less {
         views.push([said.into(), less.into()]);

@@ -11,9 +11,10 @@ use super::contents::Contents;
 use super::intern::Interner;
 use super::segment::{Pending, Presence, Segment, Shown, highest_id};
 use super::statements::{
-    CONTACTS, CONTACTS_GONE, CURSORS, DIRECT_CURSORS, FORGOTTEN, FORGOTTEN_ERASED, IMPORTED, JOINED, LEFT,
-    LOGINS, MESSAGES, NOTES, OUTBOX, PORTALS, PRUNED, PRUNED_ERASED, SETTINGS, SETTLED, SHOWN, SHOWN_CLEARED,
-    UNSET, WARNED, WARNED_NO_MORE,
+    ALIASES, CONTACTS, CONTACTS_GONE, CURSORS, DIRECT_CURSORS, FORGOTTEN, FORGOTTEN_ERASED, IMPORTED, JOINED,
+    LEFT, LOGINS, MESSAGES, NOTES, OUTBOX, PORTALS, PRUNED, PRUNED_ERASED, REACTIONS, REACTIONS_GONE,
+    RETRACTED, RETRACTED_UNSEEN, RETRACTED_VIEWS, SETTINGS, SETTLED, SHOWN, SHOWN_CLEARED, UNSET, WARNED,
+    WARNED_NO_MORE,
 };
 use crate::db::{Load, Value};
 use crate::error::CommitError;
@@ -86,7 +87,8 @@ impl Plan {
         self.contacts(&segment.contacts);
         self.imported(&segment);
         self.portals(&segment, key)?;
-        self.messages(&segment.messages, interner)?;
+        self.messages(&segment, interner)?;
+        self.relations(&segment);
         self.joined(&segment.joined);
         self.shown(&segment.shown);
         self.outbox(&segment.outbox);
@@ -176,7 +178,8 @@ impl Plan {
         Ok(())
     }
 
-    fn messages(&mut self, messages: &[&MessageRecord], interner: &mut Interner) -> Result<(), CommitError> {
+    fn messages(&mut self, segment: &Segment<'_>, interner: &mut Interner) -> Result<(), CommitError> {
+        let messages = &segment.messages;
         let mut contents = Contents::default();
         let mut rows: Vec<(&MessageRecord, i64)> = Vec::with_capacity(messages.len());
         for message in messages {
@@ -186,6 +189,16 @@ impl Plan {
             }
             rows.push((message, contents.id_of(message, interner, &mut self.new_said)));
         }
+        let mut held = [Load::new(&RETRACTED_VIEWS), Load::new(&RETRACTED_UNSEEN)];
+        let mut retracted = Load::new(&RETRACTED);
+        for ((portal, position), message) in &segment.retracted {
+            let said = contents.id_of(message, interner, &mut self.new_said);
+            for load in &mut held {
+                load.push([portal.0.into(), position.0.into()]);
+            }
+            retracted.push([portal.0.into(), position.0.into(), said.into()]);
+        }
+        self.erases |= !segment.retracted.is_empty();
         let (said, views) = contents.loads();
         // In the order of the table: neighbours are written together, which halves the cost.
         rows.sort_unstable_by_key(|(message, _)| (message.portal, message.position));
@@ -201,7 +214,36 @@ impl Plan {
             ]);
         }
         self.loads.extend([said, views, load]);
+        self.loads.extend(held);
+        self.loads.push(retracted);
         Ok(())
+    }
+
+    fn relations(&mut self, segment: &Segment<'_>) {
+        let mut aliases = Load::new(&ALIASES);
+        for alias in segment.aliases.values() {
+            if alias.remote.0.len() <= MAX_REMOTE_BYTES {
+                aliases.push([
+                    alias.portal.0.into(),
+                    (&alias.remote.0).into(),
+                    (&alias.known).into(),
+                    alias.part.into(),
+                    alias.at.0.into(),
+                    i64::from(alias.mine).into(),
+                ]);
+            }
+        }
+        let (mut reactions, mut gone) = (Load::new(&REACTIONS), Load::new(&REACTIONS_GONE));
+        for ((portal, known, sender), record) in &segment.reactions {
+            let (portal, known, sender) = (Value::from(portal.0), Value::from(*known), Value::from(*sender));
+            if record.texts.is_empty() {
+                gone.push([portal, known, sender]);
+            } else {
+                let texts: Vec<&str> = record.texts.iter().map(Name::as_str).collect();
+                reactions.push([portal, known, sender, texts.join("\n").into()]);
+            }
+        }
+        self.loads.extend([aliases, reactions, gone]);
     }
 
     fn joined(&mut self, joined: &HashMap<(PortalId, &Name), Presence<'_>>) {

@@ -7,11 +7,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use viaduct_bridge::{Name, Scope, ServerId, TransactionId};
+use viaduct_bridge::{MessageId, Name, Scope, ServerId, TransactionId};
 use viaduct_core::records::{
     ImportedRecord, JoinedRecord, LoginId, LoginRecord, MessageRecord, OutboxRecord, PortalId, PortalRecord,
     Position, SettingsRecord, Write,
 };
+use viaduct_core::refer::{AliasRecord, ReactionsRecord};
 
 /// Writes that can be applied kind by kind.
 #[derive(Default, Debug)]
@@ -25,6 +26,10 @@ pub(crate) struct Segment<'a> {
     pub(crate) joined: HashMap<(PortalId, &'a Name), Presence<'a>>,
     pub(crate) shown: HashMap<PortalId, Shown<'a>>,
     pub(crate) messages: Vec<&'a MessageRecord>,
+    /// Messages that hold something else now, after all messages were added.
+    pub(crate) retracted: HashMap<(PortalId, Position), &'a MessageRecord>,
+    pub(crate) aliases: HashMap<(PortalId, &'a MessageId), &'a AliasRecord>,
+    pub(crate) reactions: HashMap<(PortalId, &'a Name, &'a Name), &'a ReactionsRecord>,
     pub(crate) outbox: HashMap<(LoginId, TransactionId), Pending<'a>>,
     pub(crate) warned: HashMap<(LoginId, &'a ServerId), Option<&'a Name>>,
     pub(crate) pruned: HashMap<PortalId, Position>,
@@ -140,6 +145,16 @@ impl<'a> Segment<'a> {
                 self.shown.entry(*portal).or_default().changes.insert(*seq, data);
             }
             Write::Message(message) => self.messages.push(message),
+            Write::Retracted(message) => {
+                self.retracted.insert((message.portal, message.position), message);
+            }
+            Write::Alias(alias) => {
+                self.aliases.insert((alias.portal, &alias.remote), alias);
+            }
+            Write::Reactions(record) => {
+                self.reactions
+                    .insert((record.portal, &record.known, &record.sender), record);
+            }
             Write::Outbox(record) => {
                 self.outbox
                     .insert((record.login, record.txn), Pending::Kept(record));

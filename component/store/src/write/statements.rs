@@ -167,6 +167,71 @@ pub(crate) const MESSAGES: Bulk = Bulk {
            SELECT portal, position, at, said, named, client_id FROM r WHERE portal IS NOT NULL",
 };
 
+/// A later word on the same id counts.
+pub(crate) const ALIASES: Bulk = Bulk {
+    columns: &[
+        ("portal", Int),
+        ("remote", Text),
+        ("known", Text),
+        ("part", Int),
+        ("at", Int),
+        ("mine", Int),
+    ],
+    then: "INSERT INTO alias (portal, remote, known, part, at, mine) \
+           SELECT portal, remote, known, part, at, mine FROM r WHERE portal IS NOT NULL \
+           ON CONFLICT (portal, remote) DO UPDATE SET known = excluded.known, part = excluded.part, \
+           at = excluded.at, mine = excluded.mine",
+};
+
+pub(crate) const REACTIONS: Bulk = Bulk {
+    columns: &[
+        ("portal", Int),
+        ("known", Text),
+        ("sender", Text),
+        ("texts", Text),
+    ],
+    then: "INSERT INTO reaction (portal, known, sender, texts) \
+           SELECT portal, known, sender, texts FROM r WHERE portal IS NOT NULL \
+           ON CONFLICT (portal, known, sender) DO UPDATE SET texts = excluded.texts",
+};
+
+pub(crate) const REACTIONS_GONE: Bulk = Bulk {
+    columns: &[("portal", Int), ("known", Text), ("sender", Text)],
+    then: "DELETE FROM reaction WHERE (portal, known, sender) IN (SELECT portal, known, sender FROM r)",
+};
+
+/// One view less shows what these messages held. Several of them may have held the same.
+pub(crate) const RETRACTED_VIEWS: Bulk = Bulk {
+    columns: &[("portal", Int), ("position", Int)],
+    then: "UPDATE said SET views = views - d.less FROM \
+           (SELECT m.said AS said, count(*) AS less FROM r CROSS JOIN message m \
+            WHERE m.portal = r.portal AND m.position = r.position GROUP BY m.said) AS d \
+           WHERE said.id = d.said",
+};
+
+/// What they held goes if nobody else shows it.
+pub(crate) const RETRACTED_UNSEEN: Bulk = Bulk {
+    columns: &[("portal", Int), ("position", Int)],
+    then: "INSERT INTO unseen (said) \
+           SELECT m.said FROM r CROSS JOIN message m WHERE m.portal = r.portal AND m.position = r.position \
+           ON CONFLICT (said) DO NOTHING",
+};
+
+pub(crate) const RETRACTED: Bulk = Bulk {
+    columns: &[("portal", Int), ("position", Int), ("said", Int)],
+    then: "UPDATE message SET said = r.said FROM r \
+           WHERE message.portal = r.portal AND message.position = r.position",
+};
+
+/// Content that may be shown by nobody.
+pub(crate) const MAYBE_UNSEEN: &str = "SELECT said FROM unseen ORDER BY said LIMIT $1";
+
+/// That has been looked at.
+pub(crate) const UNSEEN_DONE: Bulk = Bulk {
+    columns: &[("said", Int)],
+    then: "DELETE FROM unseen WHERE said IN (SELECT said FROM r)",
+};
+
 pub(crate) const OUTBOX: Bulk = Bulk {
     columns: &[
         ("login", Int),
@@ -273,8 +338,8 @@ pub(crate) const HOLD: Bulk = Bulk {
 
 /// What the database says about its last opening: which it was, its last commit, the highest id that was ever written,
 /// and whether something is still to be erased.
-pub(crate) const EPOCH: &str =
-    "SELECT epoch, batch, highest, (SELECT count(*) FROM erased) FROM epoch WHERE id = 1";
+pub(crate) const EPOCH: &str = "SELECT epoch, batch, highest, (SELECT count(*) FROM erased) + (SELECT count(*) FROM unseen) \
+     FROM epoch WHERE id = 1";
 
 /// Takes the database over.
 pub(crate) const TAKE_EPOCH: &str = "UPDATE epoch SET epoch = epoch + 1, batch = 0 WHERE id = 1";
@@ -306,6 +371,13 @@ pub(crate) const BULK: &[&Bulk] = &[
     &VIEWS,
     &UNSEEN,
     &MESSAGES,
+    &ALIASES,
+    &REACTIONS,
+    &REACTIONS_GONE,
+    &RETRACTED_VIEWS,
+    &RETRACTED_UNSEEN,
+    &RETRACTED,
+    &UNSEEN_DONE,
     &OUTBOX,
     &SETTLED,
     &WARNED,
@@ -322,4 +394,4 @@ pub(crate) const BULK: &[&Bulk] = &[
 
 /// For the test that looks at their plans.
 #[cfg(test)]
-pub(crate) const QUERIES: &[&str] = &[ERASED, ERASABLE, EPOCH];
+pub(crate) const QUERIES: &[&str] = &[ERASED, ERASABLE, EPOCH, MAYBE_UNSEEN];

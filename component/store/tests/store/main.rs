@@ -8,5 +8,6 @@ mod locking;
 mod merging;
 mod proxy;
 mod records;
+mod relations;
 mod sealing;
 mod support;

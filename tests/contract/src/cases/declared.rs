@@ -5,8 +5,8 @@
 //! [`Level::Rejected`] a failure that says so.
 
 use viaduct_bridge::{
-    Capabilities, Command, Content, Failure, Level, MessageKind, Name, PersonEvent, PersonId, Rank,
-    Recipient, Refusal, RemoteEvent, RoomEvent, RoomId, Span, Style, TransactionId,
+    Command, Content, Failure, Level, MessageKind, Name, PersonEvent, PersonId, Rank, Recipient, Refusal,
+    RemoteEvent, RoomEvent, RoomId, Span, Style, TransactionId,
 };
 
 use super::{moderation, nicks, rooms, topics};
@@ -50,7 +50,7 @@ impl Carried {
     }
 }
 
-fn says_that_it_cannot(failure: &Failure) -> bool {
+pub(super) fn says_that_it_cannot(failure: &Failure) -> bool {
     let never = |refusal| matches!(refusal, Refusal::NotAllowed);
     match failure {
         Failure::Unsupported { .. } => true,
@@ -406,44 +406,4 @@ pub(super) async fn resubmit(scene: &Scene<'_>) -> Found {
 fn is_failure_of(event: &RemoteEvent, command: TransactionId) -> bool {
     use viaduct_bridge::Outcome::Failed;
     matches!(event, RemoteEvent::Outcome { txn, outcome: Failed(_) } if *txn == command)
-}
-
-/// What the seam has no command for cannot be declared to work. Naming every field here makes the compiler ask
-/// about a new one.
-pub(super) async fn what_has_no_command(scene: &Scene<'_>) -> Found {
-    let Capabilities {
-        direct_messages: _,
-        private_messages: _,
-        emotes: _,
-        styling: _,
-        subject: _,
-        nick_change: _,
-        kick: _,
-        ban: _,
-        ranks: _,
-        create_rooms: _,
-        room_passwords: _,
-        away: _,
-        raw: _,
-        watch: _,
-        corrections,
-        reactions,
-        retractions,
-        resubmit: _,
-        guests: _,
-        max_message_bytes: _,
-        max_nick_bytes: _,
-    } = scene.declared();
-    for (feature, level) in [
-        ("corrections", corrections),
-        ("reactions", reactions),
-        ("retractions", retractions),
-    ] {
-        let possible = matches!(level, Level::Rejected | Level::Fallback);
-        ensure!(
-            possible,
-            "{feature} is declared {level:?}, but there is no command for it"
-        );
-    }
-    Ok(())
 }

@@ -10,6 +10,7 @@ mod login;
 mod moderation;
 mod nicks;
 mod questions;
+mod relations;
 mod rooms;
 mod talk;
 mod topics;
@@ -118,8 +119,13 @@ cases! {
         raw
         watch
         guests
-        resubmit
-        what_has_no_command;
+        resubmit;
+    relations: replies
+        corrections
+        reactions
+        retractions
+        moderation
+        typing;
     limits: the_longest_message
         the_longest_nickname;
 }

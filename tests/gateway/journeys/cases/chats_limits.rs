@@ -56,14 +56,12 @@ async fn encrypted_messages_are_refused(t: Ctx) -> Result<()> {
 
 async fn what_irc_lacks_is_refused(t: Ctx) -> Result<()> {
     let (phone, alice, channel) = together(&t).await?;
-    let reactions = "<reactions xmlns='urn:xmpp:reactions:0' id='some'><reaction>+</reaction></reactions>";
+    // None of these servers can take anything back. Reactions go where tags do, and some have those.
     let retraction = "<retract xmlns='urn:xmpp:message-retract:1' id='some'/>";
-    for children in [reactions, retraction] {
-        for (kind, to) in [("chat", t.person(alice.nick())), ("groupchat", t.room(&channel))] {
-            refused(&phone, kind, &to, children)
-                .await
-                .with_context(|| format!("{kind}: {children}"))?;
-        }
+    for (kind, to) in [("chat", t.person(alice.nick())), ("groupchat", t.room(&channel))] {
+        refused(&phone, kind, &to, retraction)
+            .await
+            .with_context(|| format!("{kind}: {retraction}"))?;
     }
     // A file that is offered directly: there is nobody who would take it.
     let jingle = tag("jingle")

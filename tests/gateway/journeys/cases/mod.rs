@@ -46,6 +46,7 @@ mod login;
 mod login_contacts;
 mod login_end;
 mod login_services;
+mod missed;
 mod moderation;
 mod moderation_bans;
 mod moderation_ranks;
@@ -54,6 +55,7 @@ mod people;
 mod ping;
 mod presence;
 mod private;
+mod read_markers;
 mod registration;
 mod registration_checked;
 mod registration_edit;
@@ -61,6 +63,7 @@ mod registration_policy;
 mod registration_record;
 mod registration_remove;
 mod registration_support;
+mod relations;
 mod reload;
 mod restart;
 mod room_config;
@@ -118,6 +121,9 @@ pub(crate) const ALL: &[&[Case]] = &[
     presence::CASES,
     private::CASES,
     room_config::CASES,
+    missed::CASES,
+    read_markers::CASES,
+    relations::CASES,
     room_disco::CASES,
     services::CASES,
     settings::CASES,

@@ -42,6 +42,7 @@ scenarios! {
     channel_refused
     channel_rejoined
     channel_twice
+    chathistory
     ctcp
     echo
     echo_without_labels
@@ -65,6 +66,11 @@ scenarios! {
     programs
     questions_wait
     ranks
+    read_markers
+    relations
+    relations_fenced
+    relations_unknown
+    rename
     replies_of_the_standard
     services
     settings
@@ -74,6 +80,7 @@ scenarios! {
     sts_plain_by_choice
     sts_unencrypted
     sts_unverified
+    typing
     utf8_only
     webirc
     watch_ison

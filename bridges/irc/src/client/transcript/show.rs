@@ -1,8 +1,8 @@
 //! Events in one line each, for transcripts.
 
 use viaduct_bridge::{
-    Departure, Failure, Member, Message, MessageKind, Outcome, PersonEvent, Profile, Rank, RemoteEvent,
-    Reply, RoomEvent, RoomFlags, ServerEvent, Topic,
+    Departure, Failure, Level, Member, Message, MessageKind, Outcome, PersonEvent, Profile, Rank, Reaction,
+    Relation, RemoteEvent, Reply, Retraction, RoomEvent, RoomFlags, ServerEvent, Topic,
 };
 
 pub(super) fn show(event: &RemoteEvent) -> String {
@@ -23,6 +23,19 @@ fn server(event: &ServerEvent) -> String {
         ServerEvent::Notice { text } => format!("notice: {text}"),
         ServerEvent::NickOwned { nick, services } => format!("{nick} is owned, says {services}"),
         ServerEvent::Invited { room, by, person } => format!("invited into {} by {by} ({person})", room.room),
+        ServerEvent::Relations(able) => {
+            let all = [
+                ("replies", able.replies),
+                ("reactions", able.reactions),
+                ("retractions", able.retractions),
+                ("moderation", able.moderation),
+                ("typing", able.typing),
+                ("markers", able.read),
+            ];
+            let can = all.iter().filter(|(_, level)| *level >= Level::Partial);
+            let names: Vec<&str> = can.map(|(name, _)| *name).collect();
+            format!("can do {}", names.join(" "))
+        }
         other => format!("{other:?}"),
     }
 }
@@ -48,6 +61,9 @@ fn room_event(event: &RoomEvent) -> String {
         }
         RoomEvent::Refused { failure } => format!("refused {}", show_failure(failure)),
         RoomEvent::Left { how, reason } => format!("left {}", departure(how, reason.as_deref())),
+        RoomEvent::Moved { to, reason } => {
+            format!("is {} now: {}", to.room, reason.as_deref().unwrap_or_default())
+        }
         RoomEvent::MemberJoined(m) => format!("+ {}", member(m)),
         RoomEvent::MemberLeft { person, how, reason } => {
             format!("- {person} {}", departure(how, reason.as_deref()))
@@ -66,12 +82,19 @@ fn room_event(event: &RoomEvent) -> String {
         RoomEvent::FlagsChanged(flags) => format!("is{}", show_flags(*flags)),
         RoomEvent::TopicChanged(topic) => format!("topic {}", show_topic(topic)),
         RoomEvent::Message(message) => said(message),
+        RoomEvent::Reaction(reaction) => reacted(reaction),
+        RoomEvent::Retraction(retraction) => retracted(retraction),
+        RoomEvent::Read { upto } => format!("read up to {}", upto.0 / 1_000_000),
+        RoomEvent::Typing { person, state } => format!("{person} types: {state:?}"),
     }
 }
 
 fn person_event(event: &PersonEvent) -> String {
     match event {
         PersonEvent::Message(message) => said(message),
+        PersonEvent::Reaction(reaction) => reacted(reaction),
+        PersonEvent::Retraction(retraction) => retracted(retraction),
+        PersonEvent::Typing(state) => format!("types: {state:?}"),
         PersonEvent::Renamed { to, nick } => format!("is now {to} ({nick})"),
         PersonEvent::Gone { reason } => format!("gone: {}", reason.as_deref().unwrap_or("")),
         PersonEvent::Online { nick } => format!("online as {nick}"),
@@ -84,6 +107,25 @@ fn person_event(event: &PersonEvent) -> String {
         } => format!("logged in as {account}"),
         PersonEvent::Account { account: None } => "logged in to no account".to_owned(),
     }
+}
+
+fn reacted(reaction: &Reaction) -> String {
+    let mut out = format!("{} reacts to {}", reaction.nick, reaction.of.0);
+    for text in &reaction.add {
+        out += &format!(" +{text}");
+    }
+    for text in &reaction.remove {
+        out += &format!(" -{text}");
+    }
+    out
+}
+
+fn retracted(retraction: &Retraction) -> String {
+    let mut out = format!("{} takes back {}", retraction.nick, retraction.of.0);
+    if let Some(reason) = &retraction.reason {
+        out += &format!(": {reason}");
+    }
+    out
 }
 
 fn said(message: &Message) -> String {
@@ -108,6 +150,14 @@ fn said(message: &Message) -> String {
     }
     for id in &message.ids {
         out += &format!(" id={}", id.0);
+    }
+    if message.missed {
+        out += " missed";
+    }
+    match &message.relation {
+        Some(Relation::Reply(to)) => out += &format!(" to={}", to.0),
+        Some(Relation::Correction(of)) => out += &format!(" instead-of={}", of.0),
+        None => {}
     }
     if message.at.0 % 1_000_000_000_000 != 0 {
         out += &format!(" at={}", message.at.0 / 1_000_000);

@@ -1,14 +1,16 @@
 //! What the user wants, as transcripts write it.
 
 use viaduct_bridge::{
-    Command, Content, MessageKind, Name, PersonId, Probe, Question, Rank, Recipient, RoomChange, RoomId,
-    Scope, Secret, ServerId, Settings, Text, TransactionId,
+    Command, Content, MessageId, MessageKind, Name, PersonId, Probe, Question, Rank, Recipient, Relation,
+    RoomChange, RoomId, Scope, Secret, ServerId, Settings, Target, Text, Timestamp, TransactionId, Typing,
 };
 
 /// `join #c [key]`, `leave #c [words]`, `say 1 #c words`, `me 1 #c words`, `notice 1 #c words`, `topic 1 #c words`,
 /// `nick 1 new`, `rank 1 #c bob +ov-h`, `kick 1 #c bob [words]`, `ban 1 #c bob [words]`, `unban 1 #c bob`,
 /// `away [words]`, `connect`, `list 1 .`, `invite 1 #c bob`, `watch bob`, `unwatch bob`, `realname [words]`,
-/// `bans 1 #c`, `set 1 #c +m -i +k=word`, `whois 1 bob`, `version 1 bob`, `ping 1 bob`, `time 1 bob`. In words, `\n` ends a line.
+/// `bans 1 #c`, `set 1 #c +m -i +k=word`, `whois 1 bob`, `version 1 bob`, `ping 1 bob`, `time 1 bob`,
+/// `reply 1 #c id words`, `react 1 #c id +yes -no`, `retract 1 #c id[,id] [words]`, `typing #c active`, `read #c microseconds`,
+/// `join-since #c microseconds`. In words, `\n` ends a line.
 pub(super) fn command(text: &str) -> Command {
     let text = text.replace("\\n", "\n");
     let mut words = text.splitn(2, ' ');
@@ -41,13 +43,40 @@ pub(super) fn command(text: &str) -> Command {
             Command::Unwatch { person }
         };
     }
-    if matches!(verb, "join" | "leave" | "away" | "connect") {
+    if verb == "read" {
+        let (name, micros) = rest.split_once(' ').expect("a target and a time");
+        return Command::MarkRead {
+            to: if name.starts_with('#') {
+                Recipient::Room(room(name))
+            } else {
+                Recipient::Person(person(name))
+            },
+            upto: Timestamp(micros.parse().expect("microseconds")),
+        };
+    }
+    if verb == "typing" {
+        let (name, state) = rest.split_once(' ').expect("a target and a state");
+        return Command::Typing {
+            to: if name.starts_with('#') {
+                Recipient::Room(room(name))
+            } else {
+                Recipient::Person(person(name))
+            },
+            state: match state {
+                "active" => Typing::Active,
+                "paused" => Typing::Paused,
+                _ => Typing::Done,
+            },
+        };
+    }
+    if matches!(verb, "join" | "join-since" | "leave" | "away" | "connect") {
         let (name, more) = rest.split_once(' ').unwrap_or((rest, ""));
         return match verb {
-            "join" => Command::Join {
+            "join" | "join-since" => Command::Join {
                 room: room(name),
                 nick,
-                key: (!more.is_empty()).then(|| Secret::new(more)),
+                key: (verb == "join" && !more.is_empty()).then(|| Secret::new(more)),
+                since: (verb != "join").then(|| Timestamp(more.parse().expect("microseconds"))),
             },
             "leave" => Command::Leave {
                 room: room(name),
@@ -68,17 +97,20 @@ pub(super) fn command(text: &str) -> Command {
     let person = parts.next().unwrap_or_default();
     let more = parts.next().unwrap_or_default();
     let all = rest.splitn(3, ' ').nth(2).unwrap_or_default();
+    let recipient = |target: &str| {
+        if target.starts_with('#') {
+            Recipient::Room(room(target))
+        } else {
+            Recipient::Person(PersonId {
+                server: server.clone(),
+                person: Name::from(target),
+            })
+        }
+    };
     match verb {
         "say" | "me" | "notice" => Command::Send {
             txn,
-            to: if target.starts_with('#') {
-                Recipient::Room(room(target))
-            } else {
-                Recipient::Person(PersonId {
-                    server,
-                    person: Name::from(target),
-                })
-            },
+            to: recipient(target),
             content: Content {
                 kind: match verb {
                     "say" => MessageKind::Text,
@@ -88,6 +120,33 @@ pub(super) fn command(text: &str) -> Command {
                 text: Text::plain(all),
             },
             nick,
+            relation: None,
+        },
+        "reply" => Command::Send {
+            txn,
+            to: recipient(target),
+            content: Content::plain(rest.splitn(4, ' ').nth(3).unwrap_or_default()),
+            nick,
+            relation: Some(Box::new(Relation::Reply(read_target(person)))),
+        },
+        "react" => {
+            let marks = |sign: char| {
+                let those = more.split(' ').filter_map(|mark| mark.strip_prefix(sign));
+                those.map(Name::from).collect()
+            };
+            Command::React {
+                txn,
+                to: recipient(target),
+                target: Box::new(read_target(person)),
+                add: marks('+'),
+                remove: marks('-'),
+            }
+        }
+        "retract" => Command::Retract {
+            txn,
+            to: recipient(target),
+            target: Box::new(read_target(person)),
+            reason: some(more),
         },
         "invite" => Command::Invite {
             txn,
@@ -137,7 +196,7 @@ pub(super) fn command(text: &str) -> Command {
         },
         "nick" => Command::SetNick {
             txn,
-            server,
+            server: server.clone(),
             nick: Name::from(target),
         },
         "rank" => {
@@ -164,6 +223,14 @@ pub(super) fn command(text: &str) -> Command {
             reason: some(more),
         },
         _ => panic!("unknown command {verb}"),
+    }
+}
+
+/// The ids of a message, with commas between.
+fn read_target(ids: &str) -> Target {
+    Target {
+        ids: ids.split(',').map(|id| MessageId(Name::from(id))).collect(),
+        at: Timestamp(1_000_000_000_000_000),
     }
 }
 

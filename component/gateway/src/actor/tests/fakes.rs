@@ -12,9 +12,11 @@ use viaduct_core::access::{Access, Registration};
 use viaduct_core::context::{Context, Entropy, IdSource, RuleBook, Rules};
 use viaduct_core::effect::{Effect, Effects, Input, Mark, ReplayRequest, Timer};
 use viaduct_core::errand::{Errand, Order, Reach, RequestId, Said};
+use viaduct_core::login::Referring;
 use viaduct_core::records::{
     ArchiveError, ArchivePage, ArchiveQuery, LoadedLogin, LoginId, MessageRecord, PortalId, Position, Write,
 };
+use viaduct_core::refer::{Found, Lookup, Which};
 use viaduct_core::stanza::{Incoming, Kind};
 use viaduct_core::xml::{Stanza, Xml};
 
@@ -187,11 +189,31 @@ impl Core for FakeCore {
                 }
                 format!("{errand:?}")
             }
+            Input::Related(related) => {
+                let found = related
+                    .found
+                    .map_or_else(|| "nothing".into(), |found| found.known);
+                let words = format!("related {found}");
+                self.heard.lock().expect("no panic").push(words);
+                return self.handle(Timestamp(0), related.input, out);
+            }
             Input::Timer(_) => "timer".to_owned(),
             Input::Remote(event) => format!("remote {event:?}"),
             other => format!("{other:?}"),
         };
         self.heard.lock().expect("no panic").push(words);
+    }
+
+    fn refers(&self, to: Referring<'_>) -> Option<Lookup> {
+        let Referring::Stanza(stanza) = to else {
+            return None;
+        };
+        let id = stanza.id.as_deref()?;
+        id.contains("refer").then(|| Lookup {
+            portal: PortalId(1),
+            which: Which::Known(id.into()),
+            reactions_of: None,
+        })
     }
 
     fn is_idle(&self) -> bool {
@@ -240,6 +262,7 @@ impl FakeCore {
                 },
             }),
             "open" => out.push(Effect::OpenSession(None)),
+            "refer" => {}
             "panic" => panic!("as the test wants it"),
             other => panic!("what is {other}?"),
         }
@@ -325,6 +348,22 @@ impl Memory for FakeMemory {
     fn replay(&self, _: PortalId, _: Position, _: Position, _: u32) -> Remembering<Vec<MessageRecord>> {
         self.broken()
             .unwrap_or_else(|| Box::pin(async { Ok(Vec::new()) }))
+    }
+
+    fn find(&self, lookup: Lookup) -> Remembering<Option<Found>> {
+        let Which::Known(known) = lookup.which else {
+            return Box::pin(async { Ok(None) });
+        };
+        let found = Found {
+            known,
+            ids: Vec::new(),
+            at: Timestamp(0),
+            mine: false,
+            message: None,
+            reactions: Vec::new(),
+        };
+        self.broken()
+            .unwrap_or_else(|| Box::pin(async { Ok(Some(found)) }))
     }
 
     fn history(

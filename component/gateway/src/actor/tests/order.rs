@@ -141,3 +141,40 @@ async fn timers_run_out() {
     sleep(Duration::from_secs(1)).await;
     assert_eq!(stage.heard(), ["timer"]);
 }
+
+/// It finds what those before it have written, and those after it come after it.
+#[tokio::test(start_paused = true)]
+async fn what_refers_to_an_older_message_waits_for_its_turn() {
+    let stage = Stage::new();
+    stage.memory.hold();
+    for id in ["write-1+send-1", "refer-1+send-2", "send-3"] {
+        stage.say(id);
+    }
+    stage.settle().await;
+    assert_eq!(
+        stage.heard(),
+        ["Start", "LinkUp", "write-1+send-1"],
+        "what it refers to may be in there"
+    );
+    stage.memory.commit(&Ok(()));
+    stage.settle().await;
+    assert_eq!(
+        stage.heard(),
+        ["related refer-1+send-2", "refer-1+send-2", "send-3"]
+    );
+    assert_eq!(stage.sent().await, ["sent-1", "sent-2", "sent-3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_looked_up_is_looked_up_again() {
+    let stage = Stage::new();
+    stage.say("send-1");
+    stage.settle().await;
+    stage.memory.set_broken(true);
+    stage.say("refer-1");
+    stage.settle().await;
+    assert_eq!(stage.heard(), ["Start", "LinkUp", "send-1"]);
+    stage.memory.set_broken(false);
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(stage.heard(), ["related refer-1", "refer-1"]);
+}
