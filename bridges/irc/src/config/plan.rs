@@ -33,10 +33,20 @@ pub(crate) struct ServerPlan {
     pub(crate) trust_is_users: bool,
     /// Which certificates the user trusts, where that is not what everybody does.
     pub(crate) trust: Option<Trust>,
+    /// Whether the user's own ports or trust are in it.
+    pub(crate) personal: bool,
     /// The password of the server.
     pub(crate) password: Option<Secret>,
     /// How users are presented.
     pub(crate) webirc: Option<WebircConfig>,
+}
+
+impl ServerPlan {
+    /// Whether no port is in it that a user has named.
+    pub(crate) fn has_usual_ports(&self) -> bool {
+        let usual = |ports: &[u16], usual| ports.iter().all(|port| *port == usual);
+        !self.by_default || usual(&self.tls_ports, TLS_PORT) && usual(&self.plain_ports, PLAIN_PORT)
+    }
 }
 
 const TLS_PORT: u16 = 6697;
@@ -88,6 +98,7 @@ impl IrcConfig {
             charset_out: None,
             trust_is_users: !config.trusts_specially(),
             trust: None,
+            personal: false,
             password: config.password.as_ref().map(|secret| secret.0.clone()),
             webirc: config.webirc.clone(),
         }
@@ -139,6 +150,21 @@ mod tests {
         assert_eq!(plan.host, "127.0.0.1");
         assert!(plan.by_operator && !plan.plain_is_fallback);
         assert_eq!(plan.flood, Flood::Off);
+    }
+
+    #[test]
+    fn ports_of_users_are_known() {
+        let config = read("allow_plain = true\n[servers.\"irc.lan\"]\nhost = \"10.0.0.1\"");
+        let mut plan = config.plan("irc.lan");
+        assert!(plan.by_operator && plan.has_usual_ports());
+        plan.tls_ports = vec![22];
+        assert!(!plan.has_usual_ports());
+        plan = config.plan("irc.lan");
+        plan.plain_ports = vec![6667, 80];
+        assert!(!plan.has_usual_ports());
+        // The operator's own are the operator's, whatever they are.
+        let config = read("[servers.\"irc.lan\"]\nports = [22]");
+        assert!(config.plan("irc.lan").has_usual_ports());
     }
 
     #[test]
