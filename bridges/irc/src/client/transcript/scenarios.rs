@@ -31,6 +31,7 @@ scenarios! {
     account_refused_in_plain_text
     account_without_certificate
     account_without_sasl
+    away_queued
     ban_list
     bans
     capabilities_one_by_one
@@ -72,6 +73,7 @@ scenarios! {
     sts_unencrypted
     sts_unverified
     utf8_only
+    warned
     webirc
     watch_ison
     watch_monitor
