@@ -83,8 +83,6 @@ pub enum ServerEvent {
     NickOwned {
         /// The nickname.
         nick: Name,
-        /// Who says so and can be told the password: folded.
-        services: Name,
     },
     /// Somebody invites the user into a room.
     Invited {

@@ -64,55 +64,6 @@ pub fn unasked() -> PageRequest {
     }
 }
 
-/// A page of a list that is at hand.
-#[derive(Debug)]
-pub struct Cut<'a, T> {
-    /// The items.
-    pub items: &'a [T],
-    /// The keys of the first and the last.
-    pub ends: Option<(String, String)>,
-    /// The place of the first in the whole list.
-    pub first_index: usize,
-    /// The length of the whole list.
-    pub count: usize,
-}
-
-/// Cuts a page out of a sorted list. A key that is not in the list stands where it would be, so that paging goes on
-/// while the list changes.
-///
-/// # Errors
-/// Never for lists whose keys are sorted; the result leaves room for it.
-pub fn cut<'a, T>(
-    items: &'a [T],
-    key: impl Fn(&T) -> &str,
-    request: &PageRequest,
-) -> Result<Cut<'a, T>, Problem> {
-    let max = usize::try_from(request.max).unwrap_or(usize::MAX);
-    let (from, to) = match &request.place {
-        PagePlace::First => (0, max.min(items.len())),
-        PagePlace::Last => (items.len().saturating_sub(max), items.len()),
-        PagePlace::After(after) => {
-            let from = items.partition_point(|item| key(item) <= after.as_str());
-            (from, from.saturating_add(max).min(items.len()))
-        }
-        PagePlace::Before(before) => {
-            let to = items.partition_point(|item| key(item) < before.as_str());
-            (to.saturating_sub(max), to)
-        }
-    };
-    let page = &items[from..to];
-    let ends = page
-        .first()
-        .zip(page.last())
-        .map(|(first, last)| (key(first).to_owned(), key(last).to_owned()));
-    Ok(Cut {
-        items: page,
-        ends,
-        first_index: from,
-        count: items.len(),
-    })
-}
-
 /// Writes the `<set/>` of an answer.
 pub fn write(xml: &mut Xml, ends: &Option<(String, String)>, first_index: usize, count: usize) {
     xml.start_ns("set", ns::RSM);

@@ -22,6 +22,7 @@ use crate::proto::message::Message;
 
 use super::asks::{Ask, SoFar};
 use super::book::PartId;
+use super::growing::Growing;
 use super::pending::outcome;
 use super::queue::Queued;
 use super::{Client, Now, refusal, whois};
@@ -40,7 +41,12 @@ impl Client {
             return;
         }
         let (so_far, line) = match question {
-            Question::Rooms(_) => (SoFar::Rooms(Box::default()), Line::command("LIST")),
+            Question::Rooms(_) => {
+                let Some(rooms) = Growing::new() else {
+                    return self.too_many_lists(txn);
+                };
+                (SoFar::Rooms(Box::new(rooms)), Line::command("LIST"))
+            }
             Question::Bans(RoomId { room, .. }) => {
                 let line = Line::command("MODE").arg(&room).arg("+b");
                 let (room, bans) = (self.fold(&room), Vec::new());
@@ -101,10 +107,18 @@ impl Client {
         let Some(ask) = self.asks.take(SoFar::is_rooms) else {
             return;
         };
-        if let SoFar::Rooms(mut rooms) = ask.so_far {
-            rooms.finish();
-            self.answered(ask.txn, Reply::Rooms(*rooms));
+        if let SoFar::Rooms(rooms) = ask.so_far {
+            match rooms.finish() {
+                Some(rooms) => self.answered(ask.txn, Reply::Rooms(rooms)),
+                None => self.too_many_lists(ask.txn),
+            }
         }
+    }
+
+    fn too_many_lists(&mut self, txn: TransactionId) {
+        let words = "Too many people are listing rooms at once. Try again in a minute.";
+        let failure = Failure::refused(Refusal::Throttled, words);
+        self.events.push(outcome(txn, Outcome::Failed(failure)));
     }
 
     /// A line of the answer to WHOIS.
@@ -191,7 +205,10 @@ impl Client {
             return false;
         }
         let (subject, folded) = (message.param(1), self.fold(message.param(1)));
-        let about = |ask: &Ask| ask.is_before(command) && ask.so_far.is_refused_by(code, subject, &folded);
+        let about = |ask: &Ask| {
+            let settled = ask.fence.is_some_and(|fence| self.book.is_back(fence));
+            !settled && ask.is_before(command) && ask.so_far.is_refused_by(code, subject, &folded)
+        };
         let Some(at) = self.asks.0.iter().position(about) else {
             return false;
         };

@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use viaduct_bridge::{
-    Ban, Failure, Name, Outcome, Probe, Profile, RemoteEvent, RoomList, ServerId, TransactionId,
-};
+use viaduct_bridge::{Ban, Failure, Name, Outcome, Probe, Profile, RemoteEvent, ServerId, TransactionId};
 
 use super::book::PartId;
+use super::growing::Growing;
 use super::pending::outcome;
 
 /// How long the next line of an answer is waited for, and a person's program.
@@ -27,6 +26,9 @@ pub(super) struct Ask {
     pub(super) so_far: SoFar,
     /// The commands that had been written before it are those with lower numbers; unset until it is written.
     after: Option<u64>,
+    /// The fence that was written right behind it. Once that is back no error is about the question any more: somebody's
+    /// program may never answer, and what is said to them meanwhile draws errors of the same words.
+    pub(super) fence: Option<u64>,
     /// When it is given up if nothing more comes, and whatever comes.
     until: Instant,
     at_last: Instant,
@@ -34,7 +36,7 @@ pub(super) struct Ask {
 
 /// As much of an answer as has come.
 pub(super) enum SoFar {
-    Rooms(Box<RoomList>),
+    Rooms(Box<Growing>),
     Bans {
         /// Folded.
         room: Name,
@@ -136,6 +138,12 @@ impl Asks {
         self.0.iter_mut().find(|ask| is(&ask.so_far))
     }
 
+    /// A question that somebody's program is to answer.
+    pub(super) fn program(&mut self, txn: TransactionId) -> Option<&mut Ask> {
+        let is_it = |ask: &&mut Ask| ask.txn == txn && matches!(ask.so_far, SoFar::Program { .. });
+        self.0.iter_mut().find(is_it)
+    }
+
     /// Takes out the oldest question of a kind, which has been answered.
     pub(super) fn take(&mut self, is: impl Fn(&SoFar) -> bool) -> Option<Ask> {
         let at = self.0.iter().position(|ask| is(&ask.so_far))?;
@@ -152,6 +160,7 @@ impl Ask {
             at_last: written + MOST_TIME,
             so_far,
             after: None,
+            fence: None,
         }
     }
 
@@ -191,7 +200,7 @@ impl SoFar {
                     || matches!(code, 401 | 402 | 406) && person.as_str() == folded
             }
             Self::Bans { room, .. } => room.as_str() == folded,
-            Self::Program { person, .. } => person.as_str() == folded,
+            Self::Program { person, .. } => code == 401 && person.as_str() == folded,
         }
     }
 }

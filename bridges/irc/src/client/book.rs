@@ -129,8 +129,8 @@ impl Book {
         overdue || self.unfenced && !(tight && self.sent > self.back)
     }
 
-    /// Appends a fence.
-    pub(super) fn write_fence(&mut self, now: Instant, out: &mut Vec<u8>) {
+    /// Appends a fence; gives its number.
+    pub(super) fn write_fence(&mut self, now: Instant, out: &mut Vec<u8>) -> u64 {
         use std::io::Write as _;
         self.sent += 1;
         self.sent_at.get_or_insert(now);
@@ -138,6 +138,12 @@ impl Book {
         self.unechoed = None;
         // Writing to a Vec cannot fail.
         let _ = write!(out, "PING :fence{}\r\n", self.sent);
+        self.sent
+    }
+
+    /// Whether this fence has come back.
+    pub(super) fn is_back(&self, fence: u64) -> bool {
+        fence <= self.back
     }
 
     /// When something is due.

@@ -66,7 +66,7 @@ impl Client {
     }
 
     /// Enters all rooms that were wanted before the connection was there.
-    pub(super) fn rejoin(&mut self, _now: Now) {
+    pub(super) fn rejoin(&mut self) {
         let mut names: Vec<Name> = Vec::new();
         for (folded, room) in &mut self.rooms.all {
             if matches!(room.state, State::Wanted) {

@@ -84,7 +84,7 @@ impl Client {
                         self.people.clear();
                         self.me = self.fold(&self.nick);
                         // Whoever keeps names has to fold them anew as well.
-                        self.tell_online(None);
+                        self.tell_online();
                     }
                 }
                 if self.is_online() {

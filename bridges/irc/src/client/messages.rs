@@ -80,8 +80,8 @@ impl Client {
             text: format::to_text(body),
         };
         if notice && !is_channel && services::claims_nick(source.nick, text) {
-            let (nick, services) = (self.nick.clone(), self.fold(source.nick));
-            self.tell_server(ServerEvent::NickOwned { nick, services });
+            let nick = self.nick.clone();
+            self.tell_server(ServerEvent::NickOwned { nick });
         }
         let (nick, sender) = self.people.names(source, self.isupport.casemapping);
         self.account_of_message(&sender, message);

@@ -17,6 +17,7 @@ mod bans;
 mod book;
 mod entering;
 mod from_irc;
+mod growing;
 mod identity;
 mod members;
 mod messages;
@@ -114,6 +115,8 @@ pub(crate) struct Client {
     was_online: bool,
     caps: CapSet,
     security: Security,
+    /// What the user should know of the connection.
+    warning: Option<Name>,
     /// For how long the server wants to be reached encrypted, in seconds, until somebody has taken note of it.
     sts: Option<u64>,
     isupport: Box<Isupport>,
@@ -164,6 +167,7 @@ impl Client {
             was_online: false,
             caps: CapSet::default(),
             security,
+            warning: None,
             sts: None,
             isupport: Box::default(),
             rooms,

@@ -69,7 +69,7 @@ impl People {
         news
     }
 
-    /// Notes somebody's host where it was told elsewhere (NAMES, CHGHOST).
+    /// Forgets somebody who is gone, or who goes by another name or host from now on.
     pub(super) fn forget(&mut self, folded: &str) {
         self.0.retain(|p| p.folded.as_str() != folded);
     }

@@ -17,6 +17,8 @@ const MOST_PROVOKED: usize = 500;
 pub(super) enum Queued {
     /// A line that nothing waits for.
     Line(Line),
+    /// Whether the user is away, of which only the last word counts.
+    Away(Line),
     /// One line of a command in the book.
     Part { seq: u64, part: u16 },
     /// The line of a question, unless it is given up.
@@ -44,6 +46,18 @@ impl Queue {
 
     pub(super) fn push(&mut self, item: Queued) {
         self.0.push_back(item);
+    }
+
+    /// Adds whether the user is away: in the place of an older word, if one waits.
+    pub(super) fn push_away(&mut self, line: Line) {
+        let waiting = self.0.iter_mut().find_map(|queued| match queued {
+            Queued::Away(waiting) => Some(waiting),
+            _ => None,
+        });
+        match waiting {
+            Some(waiting) => *waiting = line,
+            None => self.0.push_back(Queued::Away(line)),
+        }
     }
 
     /// Adds a line that the server has provoked, unless it provokes too many.

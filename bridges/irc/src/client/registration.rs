@@ -103,7 +103,7 @@ impl Client {
             ("AUTHENTICATE", _) => self.on_challenge(message.param(0)),
             ("NOTICE", _) => self.server_says(message.param(1)),
             ("ERROR", _) => self.on_closing(message.last()),
-            ("PONG", _) if message.last() == READY => self.go_online(now),
+            ("PONG", _) if message.last() == READY => self.go_online(),
             (_, Some(1)) => {
                 if registration.identity.only_upgrade {
                     self.no_upgrade();
@@ -121,7 +121,7 @@ impl Client {
                 let text = format::to_text(message.last()).plain;
                 self.server_says(&text);
             }
-            (_, Some(376 | 422)) if registration.welcomed => self.go_online(now),
+            (_, Some(376 | 422)) if registration.welcomed => self.go_online(),
             (_, Some(433 | 436 | 437 | 432)) if !registration.welcomed => {
                 self.on_nick_refused(numeric == Some(432), message);
             }
@@ -313,7 +313,7 @@ impl Client {
         self.finish(End::Lost(reason));
     }
 
-    fn go_online(&mut self, now: Now) {
+    fn go_online(&mut self) {
         let Phase::Registering(registration) = std::mem::replace(&mut self.phase, Phase::Online) else {
             return;
         };
@@ -322,18 +322,20 @@ impl Client {
         self.me = self.fold(&self.nick);
         self.people.clear();
         self.rooms.rekey(self.isupport.casemapping);
-        self.tell_online(identity.warning);
+        self.warning = identity.warning;
+        self.tell_online();
         for line in identity.commands {
             self.queue.push(Queued::Line(line));
         }
         if let Some(text) = identity.away {
             self.set_away(Some(&text));
         }
-        self.rejoin(now);
+        self.rejoin();
     }
 
-    pub(super) fn tell_online(&mut self, warning: Option<Name>) {
-        let (nick, me) = (self.nick.clone(), self.me.clone());
+    /// The user is online, under these names, and should know this of the connection.
+    pub(super) fn tell_online(&mut self) {
+        let (nick, me, warning) = (self.nick.clone(), self.me.clone(), self.warning.clone());
         self.tell_server(ServerEvent::Online { nick, me, warning });
         // Who is online anew has been told nothing.
         self.modern.told_relations = Relations::NONE;

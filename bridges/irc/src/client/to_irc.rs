@@ -29,7 +29,7 @@ impl Client {
     /// Does one command. Only while online; connecting and leaving is the driver's.
     pub(crate) fn command(&mut self, now: Now, command: Command) {
         match command {
-            Command::Connect { .. } => self.tell_online(None),
+            Command::Connect { .. } => self.tell_online(),
             Command::Watch { person } => self.watch(now, &person.person),
             Command::Unwatch { person } => self.unwatch(&person.person),
             Command::Disconnect { .. } => {}
@@ -132,7 +132,7 @@ impl Client {
             Some(text) => line.trailing(if text.trim().is_empty() { "away" } else { text }),
             None => line,
         };
-        self.queue.push(Queued::Line(line));
+        self.queue.push_away(line);
     }
 
     fn say(
@@ -356,6 +356,12 @@ impl Client {
                 Some(Queued::Line(question)) => question.write(out),
                 Some(Queued::Ask { txn, line }) if self.asks.write(*txn, now.at, self.book.next()) => {
                     line.write(out);
+                    // With labels, an error without one is about a question.
+                    let program = self.asks.program(*txn);
+                    if let Some(ask) = program.filter(|_| !self.caps.has(Cap::LabeledResponse)) {
+                        ask.fence = Some(self.book.write_fence(now.at, out));
+                        self.pulse.asked(now.at);
+                    }
                 }
                 _ => {}
             }
@@ -367,7 +373,7 @@ impl Client {
         let labels = self.caps.has(Cap::LabeledResponse);
         let echo = self.caps.has(Cap::EchoMessage);
         match self.queue.front_mut() {
-            Some(Queued::Line(line)) => {
+            Some(Queued::Line(line) | Queued::Away(line)) => {
                 line.write(out);
                 self.queue.pop();
             }

@@ -11,6 +11,8 @@ use crate::proto::{format, time};
 const MOST_ROOMS: usize = 50;
 /// The most other lines.
 const MOST_NOTES: usize = 10;
+/// The longest that anybody is idle: a hundred years.
+const MOST_IDLE: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// The numerics that belong to a WHOIS; 301 does too, but not it alone.
 pub(super) fn is_of_whois(code: u16) -> bool {
@@ -35,7 +37,8 @@ pub(super) fn note(profile: &mut Profile, code: u16, message: &Message<'_>) {
         }
         312 => profile.server = words(2),
         317 => {
-            profile.idle = message.param(2).parse().ok().map(Duration::from_secs);
+            let idle = message.param(2).parse().ok().map(Duration::from_secs);
+            profile.idle = idle.map(|idle| idle.min(MOST_IDLE));
             profile.since = time::parse_seconds(message.param(3));
         }
         319 => {

@@ -41,6 +41,14 @@ pub(crate) struct ServerPlan {
     pub(crate) webirc: Option<WebircConfig>,
 }
 
+impl ServerPlan {
+    /// Whether no port is in it that a user has named.
+    pub(crate) fn has_usual_ports(&self) -> bool {
+        let usual = |ports: &[u16], usual| ports.iter().all(|port| *port == usual);
+        !self.by_default || usual(&self.tls_ports, TLS_PORT) && usual(&self.plain_ports, PLAIN_PORT)
+    }
+}
+
 const TLS_PORT: u16 = 6697;
 const PLAIN_PORT: u16 = 6667;
 
@@ -143,6 +151,21 @@ mod tests {
         assert_eq!(plan.host, "127.0.0.1");
         assert!(plan.by_operator && !plan.plain_is_fallback);
         assert_eq!(plan.flood, Flood::Off);
+    }
+
+    #[test]
+    fn ports_of_users_are_known() {
+        let config = read("allow_plain = true\n[servers.\"irc.lan\"]\nhost = \"10.0.0.1\"");
+        let mut plan = config.plan("irc.lan");
+        assert!(plan.by_operator && plan.has_usual_ports());
+        plan.tls_ports = vec![22];
+        assert!(!plan.has_usual_ports());
+        plan = config.plan("irc.lan");
+        plan.plain_ports = vec![6667, 80];
+        assert!(!plan.has_usual_ports());
+        // The operator's own are the operator's, whatever they are.
+        let config = read("[servers.\"irc.lan\"]\nports = [22]");
+        assert!(config.plan("irc.lan").has_usual_ports());
     }
 
     #[test]

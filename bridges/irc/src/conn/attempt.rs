@@ -63,6 +63,7 @@ impl Actor {
         let rooms = std::mem::take(&mut self.rooms);
         let mut client = Client::new(self.server.clone(), identity, plan.flood, rooms, drive::now());
         let charsets = session.charsets(&self.server, &plan);
+        let own_way = plan.personal;
         drop((plan, personal));
         let inbox = self.inbox.clone();
         let around = Surroundings {
@@ -72,6 +73,7 @@ impl Actor {
             server: &self.server,
             port: dialled.port,
             notebook: &*session.shared.notebook,
+            personal: own_way,
             only_log_in: false,
         };
         let began = Instant::now();

@@ -124,8 +124,9 @@ impl Dialler {
                             Ok(link) => {
                                 let link = link.registered(registered);
                                 // TLS on a port that only the server's own policy has named is bound to that policy: when
-                                // it is over, the server may be found on the ports that all servers have.
-                                if plan.tls_ports.contains(&port) {
+                                // it is over, the server may be found on the ports that all servers have. What a user
+                                // has found at ports of their own, or trusts, is nobody else's rule.
+                                if !plan.personal && plan.tls_ports.contains(&port) {
                                     self.note_tls(server);
                                 }
                                 let security = match setup.tls.verifies(server.as_str(), plan.trust.as_ref())
@@ -264,7 +265,9 @@ impl Dialler {
             }
         }
         let found = all.len();
-        all.retain(|ip| plan.by_operator || self.policy.permits(*ip));
+        // The operator has named the server, but not the ports that a user may try there.
+        let exempt = plan.by_operator && plan.has_usual_ports();
+        all.retain(|ip| exempt || self.policy.permits(*ip));
         if all.is_empty() && found > 0 {
             let words = "its address is in a private range, where this gateway does not connect to";
             return Err(unreachable(server, words));

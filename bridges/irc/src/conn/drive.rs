@@ -13,6 +13,7 @@ use tokio::time::{sleep_until, timeout};
 use viaduct_bridge::{BoxFuture, Closed, Command, EventSink, Name, Notebook, ServerId, Timestamp};
 
 use crate::client::{Client, Now};
+use crate::proto::casemap::Casemapping;
 use crate::proto::charset::Charsets;
 use crate::proto::line::Line;
 
@@ -55,13 +56,17 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) port: u16,
     /// Where it is noted how the server folds names, and that it wants to be reached encrypted.
     pub(crate) notebook: &'a dyn Notebook,
+    /// Whether the connection is made in the user's own way: what is seen on it is no rule for others.
+    pub(crate) personal: bool,
     /// Whether to stop as soon as the user is online.
     pub(crate) only_log_in: bool,
 }
 
 impl Surroundings<'_> {
     fn note_sts(&self, seconds: u64) {
-        sts::note(self.notebook, self.server, self.port, seconds, SystemTime::now());
+        if !self.personal {
+            sts::note(self.notebook, self.server, self.port, seconds, SystemTime::now());
+        }
     }
 }
 
@@ -98,7 +103,7 @@ pub(crate) async fn drive(link: &mut Link, client: &mut Client, around: &Surroun
         }
         if client.is_online() {
             if !noted {
-                note_casemapping(client, around);
+                note_casemapping(client.casemapping(), around);
                 noted = true;
             }
             if around.only_log_in {
@@ -175,10 +180,13 @@ pub(crate) async fn drive(link: &mut Link, client: &mut Client, around: &Surroun
     stop
 }
 
-fn note_casemapping(client: &Client, around: &Surroundings<'_>) {
+fn note_casemapping(rule: Casemapping, around: &Surroundings<'_>) {
     let key = format!("casemap/{}", around.server);
-    let rule = client.casemapping().as_str();
-    if around.notebook.get(&key).as_deref() != Some(rule) {
+    let rule = rule.as_str();
+    let noted = around.notebook.get(&key);
+    // Somebody who reaches the server in a way of their own may have reached another one.
+    let settled = noted.is_some() && around.personal;
+    if !settled && noted.as_deref() != Some(rule) {
         around.notebook.put(&key, rule);
     }
 }
@@ -237,5 +245,58 @@ async fn deliver(delivery: &mut Option<Delivery<'_>>) -> Result<(), Closed> {
     match delivery {
         Some(delivery) => delivery.await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use viaduct_bridge::{BoxFuture, Closed, EventSink, Name, Notebook as _, RemoteEvent, ServerId};
+
+    use super::{Surroundings, note_casemapping};
+    use crate::conn::inbox::Inbox;
+    use crate::proto::casemap::Casemapping;
+    use crate::proto::charset::Charsets;
+    use crate::testing::Notes;
+
+    struct Nobody;
+
+    impl EventSink for Nobody {
+        fn send(&self, _: Vec<RemoteEvent>) -> BoxFuture<'_, Result<(), Closed>> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+    }
+
+    /// Who has set other ports for a server may have reached another one, which must not make rules for all.
+    #[test]
+    fn what_is_seen_in_an_own_way_is_no_rule_for_others() {
+        let (notes, inbox) = (Notes::default(), Inbox::default());
+        let charsets = Charsets::new(encoding_rs::WINDOWS_1252, None, std::iter::empty());
+        let server = ServerId(Name::from("irc.test"));
+        let mut around = Surroundings {
+            inbox: &inbox,
+            sink: &Nobody,
+            charsets: &charsets,
+            server: &server,
+            port: 7000,
+            notebook: &notes,
+            personal: true,
+            only_log_in: false,
+        };
+        let folds = || notes.get("casemap/irc.test");
+        around.note_sts(86_400);
+        assert_eq!(notes.get("sts/irc.test"), None);
+        // Until something better is known it is as good as nothing.
+        note_casemapping(Casemapping::Ascii, &around);
+        assert_eq!(folds().as_deref(), Some("ascii"));
+        around.personal = false;
+        note_casemapping(Casemapping::Rfc1459, &around);
+        around.note_sts(86_400);
+        assert_eq!(folds().as_deref(), Some("rfc1459"));
+        assert!(notes.get("sts/irc.test").is_some());
+        around.personal = true;
+        note_casemapping(Casemapping::Ascii, &around);
+        around.note_sts(0);
+        assert_eq!(folds().as_deref(), Some("rfc1459"));
+        assert_ne!(notes.get("sts/irc.test").as_deref(), Some(""));
     }
 }

@@ -46,6 +46,7 @@ pub(crate) async fn log_in(
         server,
         port: dialled.port,
         notebook,
+        personal: plan.personal,
         only_log_in: true,
     };
     let stop = Box::pin(drive::drive(&mut link, &mut client, &around)).await;

@@ -348,7 +348,7 @@ pub(crate) fn certificate_words(error: &rustls::Error) -> Option<String> {
         CertificateError::UnknownIssuer => "nobody who is trusted has signed it".to_owned(),
         CertificateError::Revoked => "it has been revoked".to_owned(),
         CertificateError::ApplicationVerificationFailure => {
-            "it is not the one that the operator has named".to_owned()
+            "it is not the one that has been named for this server".to_owned()
         }
         other => format!("{other:?}"),
     })

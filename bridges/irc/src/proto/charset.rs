@@ -1,7 +1,7 @@
 //! Text encodings of what is read: UTF-8, else a fallback that the operator chooses.
 //!
-//! What is written is always UTF-8, as a [`Line`](super::line::Line) is nothing else, whatever the fallback: so there
-//! is nothing to be done for a server that takes only that (IRCv3 utf8-only).
+//! What is written is UTF-8, as a [`Line`](super::line::Line) is nothing else, unless the user has set another encoding
+//! for the server or the channel: so there is nothing to be done for a server that takes only that (IRCv3 utf8-only).
 
 use std::borrow::Cow;
 

@@ -2,7 +2,7 @@
 //! the same words.
 
 /// The nicknames under which nicknames are looked after.
-const SERVICES: [&str; 3] = ["NickServ", "AuthServ", "NS"];
+const SERVICES: [&str; 2] = ["NickServ", "AuthServ"];
 
 /// Whether this says that the user's nickname belongs to an account that the user is not logged in to.
 #[must_use]
@@ -43,6 +43,7 @@ mod tests {
             ("NickServ", "This nick is owned by nobody", false),
             ("NickServ", "You are now identified for alice.", false),
             ("bob", "This nickname is registered", false),
+            ("NS", "This nickname is registered", false),
         ] {
             assert_eq!(claims_nick(from, text), claims, "{from}: {text}");
         }

@@ -78,7 +78,7 @@ async fn certificates_are_checked() {
         (
             &wrong,
             format!("fingerprint = \"{}\"", right.fingerprint()),
-            Some("not the one that the operator has named"),
+            Some("not the one that has been named for this server"),
         ),
     ] {
         let server = Scripted::tls(certificate).await;

@@ -170,8 +170,8 @@ impl Login {
                     (Question::Bans(room), wish, Ok(Reply::Bans(bans))) => {
                         self.answer_bans(room, &request, wish, bans, out);
                     }
-                    // The rest of the form is there all the same.
-                    (Question::Bans(room), BansWish::Form, Err(Failure::Permanent { .. })) => {
+                    // The rest of the form is there all the same, whyever the list did not come.
+                    (Question::Bans(room), BansWish::Form, Err(_)) => {
                         self.answer_bans(room, &request, wish, &[], out);
                     }
                     (_, _, Err(failure)) => out.send(request.refuse(&Problem::from(failure))),

@@ -216,8 +216,8 @@ impl Login {
         self.say_to(Recipient::Person(person.clone()), &body, stanza, out);
     }
 
-    /// A message to a server's address: there is nobody who would read it.
-    /// A message to a server itself: a line in the network's own language, from those who may speak it.
+    /// A message to a server itself: a line in the network's own language, from those who may speak it. Nobody reads
+    /// what others write there.
     pub(super) fn server_message(&mut self, server: &ServerId, stanza: &Incoming, out: &mut Effects) {
         let Some(body) = stanza.text_of("body").filter(|_| !stanza.is_error()) else {
             return;

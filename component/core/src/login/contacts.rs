@@ -5,8 +5,11 @@
 //! them ([`Command::Watch`]) as long as the user is connected; nothing is connected for that alone. Presence comes from
 //! the puppet's bare JID to the user's, and only when it is another one than the last time.
 
+use std::collections::HashSet;
+
 use viaduct_bridge::{
-    Address, Command, Departure, Level, Name, PersonEvent, PersonId, RoomEvent, ServerEvent, ServerId,
+    Address, Command, Departure, Level, Member, Name, PersonEvent, PersonId, RoomEvent, RoomId, ServerEvent,
+    ServerId,
 };
 
 use super::Login;
@@ -62,7 +65,8 @@ impl Contact {
 /// Whom an event of the network may be about.
 pub(super) enum Concerns {
     Nobody,
-    Person(PersonId),
+    /// These, who are contacts.
+    People(Vec<PersonId>),
     All(ServerId),
 }
 
@@ -216,7 +220,7 @@ impl Login {
                                 contact.seen(true);
                             }
                         }
-                        return Concerns::All(room.server.clone());
+                        return Concerns::People(self.contacts_in(room, members));
                     }
                     RoomEvent::Left { .. } | RoomEvent::Refused { .. } => {
                         return Concerns::All(room.server.clone());
@@ -232,7 +236,7 @@ impl Login {
                 match self.contacts.get_mut(&person) {
                     Some(contact) => {
                         contact.seen(there);
-                        Concerns::Person(person)
+                        Concerns::People(vec![person])
                     }
                     None => Concerns::Nobody,
                 }
@@ -240,6 +244,18 @@ impl Login {
             Person { person, event } => self.tell_contact(person, event),
             Outcome { .. } => Concerns::Nobody,
         }
+    }
+
+    /// The contacts who are in a room as it is told anew, or were in it as it was known before.
+    fn contacts_in(&self, room: &RoomId, members: &[Member]) -> Vec<PersonId> {
+        let before = self.rooms.get(room);
+        let now: HashSet<&Name> = members.iter().map(|member| &member.person).collect();
+        let is_in = |person: &&PersonId| {
+            person.server == room.server
+                && (now.contains(&person.person)
+                    || before.is_some_and(|room| room.occupants.get(&person.person).is_some()))
+        };
+        self.contacts.keys().filter(is_in).cloned().collect()
     }
 
     fn tell_contact(&mut self, person: &PersonId, event: &PersonEvent) -> Concerns {
@@ -257,7 +273,9 @@ impl Login {
                 contact.seen(true);
                 contact.away = before.flatten();
             }
-            return Concerns::All(to.server);
+            let mut named = vec![person.clone(), to];
+            named.retain(|person| self.contacts.contains_key(person));
+            return Concerns::People(named);
         }
         let Some(contact) = self.contacts.get_mut(person) else {
             return Concerns::Nobody;
@@ -277,14 +295,18 @@ impl Login {
             | PersonEvent::Account { .. }
             | PersonEvent::Renamed { .. } => return Concerns::Nobody,
         }
-        Concerns::Person(person.clone())
+        Concerns::People(vec![person.clone()])
     }
 
     /// Shows what has changed by an event.
     pub(super) fn show_concerned(&mut self, concerns: Concerns, out: &mut Effects) {
         match concerns {
             Concerns::Nobody => {}
-            Concerns::Person(person) => self.show_contact(&person, false, out),
+            Concerns::People(people) => {
+                for person in people {
+                    self.show_contact(&person, false, out);
+                }
+            }
             Concerns::All(server) => {
                 for person in self.contacts_on(&server) {
                     self.show_contact(&person, false, out);

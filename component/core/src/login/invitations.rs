@@ -72,7 +72,10 @@ impl Login {
             Some(room) if room.server == person.server => self
                 .may_invite(&room, &stanza.resource())
                 .map(|_| ())
-                .and_then(|()| self.invite_person(&room, person, stanza, out)),
+                .and_then(|()| {
+                    let command = self.invite_person(&room, person);
+                    self.await_invitations(vec![command], stanza, out)
+                }),
             _ => {
                 let place = into.map_or_else(|| "there".to_owned(), |jid| jid.to_string());
                 let text = format!("{} cannot come to {place} from this network.", person.person);
@@ -97,17 +100,36 @@ impl Login {
             let text = format!("At most {MOST_AT_ONCE} people can be invited at once.");
             return Err(Problem::because(Condition::NotAcceptable, text));
         }
-        self.may_invite(id, &stanza.resource())?;
-        let mut all = Vec::new();
+        let handing_on = Self::may_hand_on(self.may_invite(id, &stanza.resource())?);
+        let (mut commands, mut users) = (Vec::new(), Vec::new());
         for invite in invites {
-            all.push((self.whom(&id.server, invite.attr("to"))?, *invite));
-        }
-        for (whom, invite) in all {
-            match whom {
-                Whom::Person(person) => self.invite_person(id, &person, stanza, out)?,
-                Whom::User(user) => self.invite_user(id, &user, invite, out)?,
+            match self.whom(&id.server, invite.attr("to"))? {
+                Whom::Person(person) => commands.push(self.invite_person(id, &person)),
+                Whom::User(user) => users.push((user, *invite)),
             }
         }
+        if !users.is_empty() {
+            handing_on?;
+        }
+        self.await_invitations(commands, stanza, out)?;
+        for (user, invite) in users {
+            self.invite_user(id, &user, invite, out);
+        }
+        Ok(())
+    }
+
+    /// The network is to invite all of these, if that many may wait for it. Whoever of them cannot be invited, the
+    /// stanza is refused once.
+    fn await_invitations(
+        &mut self,
+        commands: Vec<Command>,
+        stanza: &Incoming,
+        out: &mut Effects,
+    ) -> Result<(), Problem> {
+        if self.pending.len() + commands.len() > self.ctx.max_pending {
+            return Err(too_many());
+        }
+        self.await_all(stanza, commands, None, out);
         Ok(())
     }
 
@@ -128,34 +150,16 @@ impl Login {
     }
 
     /// Somebody of the network: it has the last word on whether the user may.
-    fn invite_person(
-        &mut self,
-        id: &RoomId,
-        person: &PersonId,
-        stanza: &Incoming,
-        out: &mut Effects,
-    ) -> Result<(), Problem> {
-        let txn = self.await_outcome(stanza)?;
-        let command = Command::Invite {
-            txn,
+    fn invite_person(&self, id: &RoomId, person: &PersonId) -> Command {
+        Command::Invite {
+            txn: self.ctx.ids.txn(),
             room: id.clone(),
             person: person.person.clone(),
-        };
-        self.submit(command, out);
-        Ok(())
+        }
     }
 
-    /// An XMPP user, who would come through this gateway and must be allowed to.
-    fn invite_user(
-        &self,
-        id: &RoomId,
-        user: &Jid,
-        invite: &Element,
-        out: &mut Effects,
-    ) -> Result<(), Problem> {
-        let Some(room) = self.rooms.get(id) else {
-            return Ok(());
-        };
+    /// Whether the user may hand the room on to XMPP users, of whom the network knows nothing.
+    fn may_hand_on(room: &Room) -> Result<(), Problem> {
         let operator = room
             .myself()
             .is_some_and(|me| me.affiliation() >= Affiliation::Admin);
@@ -163,6 +167,14 @@ impl Login {
             let text = "Only operators may invite into this room.";
             return Err(Problem::because(Condition::Forbidden, text));
         }
+        Ok(())
+    }
+
+    /// An XMPP user, who would come through this gateway and must be allowed to.
+    fn invite_user(&self, id: &RoomId, user: &Jid, invite: &Element, out: &mut Effects) {
+        let Some(room) = self.rooms.get(id) else {
+            return;
+        };
         let reason = reason_of(invite);
         let key = room.key.as_ref().map(viaduct_bridge::Secret::reveal);
         let mut xml = Xml::stanza("message", &room.jid, user.as_str());
@@ -184,7 +196,6 @@ impl Login {
             .attr_opt("password", key)
             .end();
         out.send(xml.finish());
-        Ok(())
     }
 
     /// The user does not come.
@@ -288,8 +299,7 @@ impl Login {
         stanza: &Incoming,
     ) -> Result<viaduct_bridge::TransactionId, Problem> {
         if self.pending.len() >= self.ctx.max_pending {
-            let text = "Too many of your requests wait for the network.";
-            return Err(Problem::because(Condition::ResourceConstraint, text));
+            return Err(too_many());
         }
         let txn = self.ctx.ids.txn();
         self.pending.insert(txn, Pending::Stanza(Request::of(stanza)));
@@ -325,6 +335,11 @@ impl Login {
         xml.start_ns("x", ns::CONFERENCE).attr("jid", &jid).end();
         out.send(xml.finish());
     }
+}
+
+fn too_many() -> Problem {
+    let text = "Too many of your requests wait for the network.";
+    Problem::because(Condition::ResourceConstraint, text)
 }
 
 /// The reason that an invitation or its refusal gives.

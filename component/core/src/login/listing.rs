@@ -11,6 +11,7 @@ use super::Login;
 use super::asking::Waiting;
 use super::directory::Directory;
 use super::outcomes::Request;
+use super::search::Mask;
 use crate::effect::{Effect, Effects, Timer};
 use crate::ns;
 use crate::records::PagePlace;
@@ -38,7 +39,7 @@ pub(super) enum RoomsWish {
     /// Those that fit.
     Search {
         /// A part of the name, or a mask with `*` and `?`.
-        name: String,
+        name: Mask,
         /// The least people.
         people: u32,
     },

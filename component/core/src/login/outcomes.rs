@@ -59,11 +59,11 @@ pub(crate) enum Pending {
         /// What they are told when it is done.
         done: String,
     },
-    /// One of the commands of an IQ.
+    /// One of the commands of one stanza.
     Part {
-        /// The IQ.
+        /// The stanza.
         request: Request,
-        /// The IQ's other commands that are not done yet.
+        /// Its other commands that are not done yet.
         rest: Vec<TransactionId>,
         /// The password of a room that this command sets or takes away.
         key: Option<(RoomId, Option<Secret>)>,
@@ -200,8 +200,8 @@ impl Login {
         }
     }
 
-    /// One of several commands of one IQ is done. The IQ is answered once: by the first failure, or at the end. Whether
-    /// this was the end, and all is done.
+    /// One of several commands of one stanza is done. It is answered once: by the first failure, or, if it is an IQ, at
+    /// the end. Whether this was the end, and all is done.
     fn part_done(
         &mut self,
         request: &Request,
@@ -219,7 +219,8 @@ impl Login {
             }
             Outcome::Accepted { .. } | Outcome::Answered(_) => {
                 let all = !rest.iter().any(|other| self.pending.contains_key(other));
-                if all {
+                // Of a message that was done nothing is said.
+                if all && request.kind == Kind::Iq {
                     out.send(request.done());
                 }
                 all
@@ -237,7 +238,7 @@ impl Login {
         }
     }
 
-    /// Waits for all commands of one IQ. `then` is set when all are done.
+    /// Waits for all commands of one stanza. `then` is set when all are done.
     pub(super) fn await_all(
         &mut self,
         stanza: &Incoming,
@@ -303,12 +304,12 @@ impl Login {
                 }
             }
             Recipient::Person(person) if matches!(act, Act::Say) => {
-                self.said_to(person, &record, (&ids, at), out);
+                self.said_to(person, record, (&ids, at), out);
                 if receipt {
-                    self.send_receipt(&record, out);
+                    self.send_receipt(record, out);
                 }
             }
-            Recipient::Person(_) if receipt => self.send_receipt(&record, out),
+            Recipient::Person(_) if receipt => self.send_receipt(record, out),
             Recipient::Person(_) => {}
         }
         out.write(Write::Settled {

@@ -43,7 +43,7 @@ impl Profiles {
         let mut profile = profile.clone();
         let since = Duration::from_micros(u64::try_from(now.0 - at.0).unwrap_or_default());
         // They may have said something since; what is told is as good as asking a minute ago.
-        profile.idle = profile.idle.map(|idle| idle + since);
+        profile.idle = profile.idle.map(|idle| idle.saturating_add(since));
         is_fresh(now, *at).then_some(profile)
     }
 
@@ -237,8 +237,25 @@ fn split_version(text: &str) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{in_words, split_version};
+    use super::{Profiles, in_words, split_version};
     use std::time::Duration;
+    use viaduct_bridge::{PersonId, Profile, ServerId, Timestamp};
+
+    #[test]
+    fn nobody_is_idle_for_longer_than_can_be_counted() {
+        let person = PersonId {
+            server: ServerId("srv".into()),
+            person: "bob".into(),
+        };
+        let profile = Profile {
+            idle: Some(Duration::MAX),
+            ..Profile::default()
+        };
+        let mut profiles = Profiles::default();
+        profiles.keep(Timestamp(0), &person, &profile);
+        let known = profiles.of(Timestamp(1_000_000), &person).expect("it is fresh");
+        assert_eq!(known.idle, Some(Duration::MAX));
+    }
 
     #[test]
     fn versions() {

@@ -1,5 +1,7 @@
 //! Search for rooms (XEP-0055 1.3) on a server.
 
+use std::str::Chars;
+
 use viaduct_bridge::{ListedRoom, RoomList, ServerId};
 
 use super::Login;
@@ -12,6 +14,10 @@ use crate::xml::{Stanza, Xml};
 
 /// The most hits of a search.
 const MOST_HITS: usize = 200;
+/// The most characters that are looked for: no network has longer names.
+const MOST_LOOKED_FOR: usize = 100;
+/// The most stars among them.
+const MOST_STARS: usize = 4;
 
 impl Login {
     /// Search (XEP-0055) on a server: what can be searched for.
@@ -44,8 +50,12 @@ impl Login {
                 return out.send_opt(stanza.error(&Problem::because(Condition::NotAcceptable, text)));
             }
         };
-        let name = form.value("name").unwrap_or_default().trim().to_lowercase();
-        let name = name.chars().take(200).collect();
+        let name = match Mask::parse(form.value("name").unwrap_or_default().trim()) {
+            Ok(name) => name,
+            Err(text) => {
+                return out.send_opt(stanza.error(&Problem::because(Condition::NotAcceptable, text)));
+            }
+        };
         self.rooms_of(server, true, stanza, RoomsWish::Search { name, people }, out);
     }
 
@@ -54,13 +64,17 @@ impl Login {
         &self,
         server: &ServerId,
         rooms: &RoomList,
-        name: &str,
+        name: &Mask,
         people: u32,
         mut xml: Xml,
     ) -> Stanza {
+        let mut shown = String::new();
         let fits = |room: &ListedRoom<'_>| {
-            let shown = room.shown.to_lowercase();
-            room.people >= people && (shown.contains(name) || mask_fits(name, &shown))
+            room.people >= people && {
+                shown.clear();
+                shown.extend(lower(room.shown));
+                name.fits(&shown)
+            }
         };
         let mut hits: Vec<ListedRoom<'_>> = rooms.iter().filter(fits).collect();
         hits.sort_by_key(|room| std::cmp::Reverse(room.people));
@@ -101,50 +115,100 @@ const COLUMNS: [(&str, &str, &str); 4] = [
     ("subject", "Subject", "text-single"),
 ];
 
-/// Whether a mask with `*` and `?` fits a name.
-fn mask_fits(mask: &str, name: &str) -> bool {
-    let (mask, name): (Vec<char>, Vec<char>) = (mask.chars().collect(), name.chars().collect());
-    let (mut m, mut n) = (0, 0);
-    // Where the last star was, and up to where it has eaten.
-    let mut back: Option<(usize, usize)> = None;
-    while let Some(c) = name.get(n) {
-        match mask.get(m) {
-            Some('*') => {
-                back = Some((m, n));
-                m += 1;
-            }
-            Some(wanted) if *wanted == '?' || wanted == c => {
-                m += 1;
-                n += 1;
-            }
-            _ => {
-                let Some((star, eaten)) = &mut back else {
-                    return false;
-                };
-                *eaten += 1;
-                (m, n) = (*star + 1, *eaten);
+/// What the names of rooms are compared with, prepared once for all of them. Which case letters have does not matter.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Mask {
+    /// A part of the name.
+    part: String,
+    /// The same, read as a mask for all of it.
+    mask: Vec<char>,
+}
+
+impl Mask {
+    /// Reads what somebody looks for.
+    ///
+    /// # Errors
+    /// In words, when it would take long to compare.
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.chars().count() > MOST_LOOKED_FOR {
+            return Err(format!(
+                "At most {MOST_LOOKED_FOR} characters of a name can be looked for."
+            ));
+        }
+        let part: String = lower(text).collect();
+        let mut mask: Vec<char> = part.chars().collect();
+        mask.dedup_by(|a, b| (*a, *b) == ('*', '*'));
+        if mask.iter().filter(|c| **c == '*').count() > MOST_STARS {
+            return Err(format!("At most {MOST_STARS} '*' can be in what is looked for."));
+        }
+        Ok(Self { part, mask })
+    }
+
+    /// Whether a name, in lower case, has it as a part, or fits it with `*` and `?`.
+    fn fits(&self, name: &str) -> bool {
+        name.contains(&self.part) || self.fits_all_of(name)
+    }
+
+    fn fits_all_of(&self, name: &str) -> bool {
+        let (mut m, mut rest) = (0, name.chars());
+        // Where the last star was, and what it has not eaten.
+        let mut back: Option<(usize, Chars<'_>)> = None;
+        loop {
+            let mut behind = rest.clone();
+            let Some(c) = behind.next() else { break };
+            match self.mask.get(m) {
+                Some('*') => {
+                    back = Some((m, rest.clone()));
+                    m += 1;
+                }
+                Some(wanted) if *wanted == '?' || *wanted == c => {
+                    m += 1;
+                    rest = behind;
+                }
+                _ => {
+                    let Some((star, left)) = &mut back else {
+                        return false;
+                    };
+                    left.next();
+                    (m, rest) = (*star + 1, left.clone());
+                }
             }
         }
+        self.mask.iter().skip(m).all(|c| *c == '*')
     }
-    mask.iter().skip(m).all(|c| *c == '*')
+}
+
+fn lower(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::mask_fits;
+    use super::{MOST_LOOKED_FOR, Mask};
 
     #[test]
     fn masks() {
         for (mask, name, fits) in [
             ("#t*", "#tea", true),
             ("*ea", "#tea", true),
-            ("#t?a", "#tea", true),
+            ("#T?A", "#tea", true),
             ("#t?", "#tea", false),
             ("*e*x*", "#tea", false),
             ("**", "", true),
-            ("", "x", false),
+            ("", "x", true),
+            ("é*é", "éaéaé", true),
+            ("TE", "#tea", true),
         ] {
-            assert_eq!(mask_fits(mask, name), fits, "{mask} {name}");
+            let read = Mask::parse(mask).expect("a mask");
+            assert_eq!(read.fits(name), fits, "{mask} {name}");
         }
+    }
+
+    #[test]
+    fn masks_are_bounded() {
+        assert!(Mask::parse("*a*b*c*").is_ok() && Mask::parse("a********b").is_ok());
+        assert!(Mask::parse("*a*b*c*d*").is_err());
+        assert!(Mask::parse(&"é".repeat(MOST_LOOKED_FOR)).is_ok());
+        assert!(Mask::parse(&"é".repeat(MOST_LOOKED_FOR + 1)).is_err());
     }
 }

@@ -3,9 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use viaduct_bridge::{
-    Address, Command, Failure, Name, PersonId, Relations, RoomId, ServerEvent, ServerId, Timestamp,
-};
+use viaduct_bridge::{Address, Command, Failure, Name, Relations, RoomId, ServerEvent, ServerId, Timestamp};
 
 use super::Login;
 use super::outcomes::Pending;
@@ -145,7 +143,7 @@ impl Login {
             }
             ServerEvent::Relations(relations) => self.server(id).relations = Some(relations),
             ServerEvent::Notice { text } => self.server_says(id, &text, out),
-            ServerEvent::NickOwned { nick, services } => self.nick_owned(id, &nick, services, out),
+            ServerEvent::NickOwned { nick } => self.nick_owned(id, &nick, out),
             ServerEvent::Invited { room, by, person } => self.invited(&room, &by, &person, out),
         }
     }
@@ -242,16 +240,12 @@ impl Login {
     }
 
     /// The nickname belongs to an account. The network's own words are for people with an IRC client, so this says once
-    /// what they mean here.
-    fn nick_owned(&mut self, id: &ServerId, nick: &Name, services: Name, out: &mut Effects) {
+    /// what they mean here. Whose words they were is not known, as anybody may take the name of services where there
+    /// are none: to write a password to them is not advised.
+    fn nick_owned(&mut self, id: &ServerId, nick: &Name, out: &mut Effects) {
         if std::mem::replace(&mut self.server(id).told_owned, true) {
             return;
         }
-        let person = PersonId {
-            server: id.clone(),
-            person: services,
-        };
-        let services = self.ctx.jid(&Address::Person(person));
         let gateway = &self.ctx.domain;
         let registration = if self.account.is_some() {
             format!("check the account and password of your registration with {gateway}")
@@ -259,8 +253,8 @@ impl Login {
             format!("register with {gateway}, and you are logged in by yourself from then on")
         };
         let text = format!(
-            "The nickname {nick} belongs to an account on {id}. If the account is yours, {registration}; or write \
-             'IDENTIFY' and the password to {services}. If it is not, choose another nickname."
+            "The nickname {nick} belongs to an account on {id}. If the account is yours, {registration}. If it is not, \
+             choose another nickname."
         );
         self.server_says(id, &text, out);
     }

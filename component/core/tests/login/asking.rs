@@ -1,8 +1,9 @@
 //! Questions to the network: who waits gets one answer, whatever becomes of the question.
 
-use super::desk::{Desk, PHONE, stanzas};
+use super::desk::{Desk, PHONE, ROOM, joined, stanzas};
 use viaduct_bridge::{
-    Failure, ListedRoom, Outcome, RemoteEvent, Reply, RoomList, ServerEvent, ServerId, TransactionId,
+    Failure, ListedRoom, Outcome, Rank, RemoteEvent, Reply, RoomEvent, RoomList, ServerEvent, ServerId,
+    TransactionId,
 };
 use viaduct_core::effect::Input;
 
@@ -137,5 +138,45 @@ fn who_waits_for_too_much_is_told() {
     assert!(
         stanzas(&refused)[0].contains("<resource-constraint"),
         "{refused:?}"
+    );
+}
+
+/// A server that is slow to show its bans must not keep an operator from the rest.
+#[test]
+fn the_form_of_a_room_comes_without_bans_where_they_are_not_told() {
+    let mut desk = Desk::ready();
+    desk.join(&[]);
+    let RoomEvent::Joined {
+        me,
+        mut members,
+        topic,
+        flags,
+    } = joined(&[])
+    else {
+        unreachable!("it is the event of a room that was joined")
+    };
+    members[0].rank = Rank::OPERATOR;
+    desk.room(RoomEvent::Joined {
+        me,
+        members,
+        topic,
+        flags,
+    });
+    desk.input(Input::Remote(RemoteEvent::Server {
+        server: ServerId("srv".into()),
+        event: ServerEvent::Online {
+            nick: "me".into(),
+            me: "me".into(),
+            warning: None,
+        },
+    }));
+    let query = "<query xmlns='http://jabber.org/protocol/muc#owner'/>";
+    let lines = ask(&mut desk, "form", ROOM, query);
+    let txn = asked(&lines).unwrap_or_else(|| panic!("the network is asked: {lines:?}"));
+    let told = outcome(&mut desk, txn, Outcome::Failed(Failure::transient("no time")));
+    let told = stanzas(&told);
+    assert!(
+        told.len() == 1 && told[0].contains("type='result'") && told[0].contains("<field"),
+        "{told:?}"
     );
 }

@@ -148,6 +148,36 @@ fn somebody_with_another_name_is_another_contact() {
     assert_eq!(shown(&tells(&mut desk, renamed)), ["unavailable"]);
 }
 
+/// A room is told anew when it was left and entered: who is not in it any more is looked at, too.
+#[test]
+fn who_is_missing_from_a_room_that_is_told_anew_is_looked_at() {
+    let mut desk = subscribed();
+    assert_eq!(
+        shown(&desk.room(RoomEvent::MemberJoined(member("bob")))),
+        ["here"]
+    );
+    let nothing = shown(&tells(&mut desk, PersonEvent::Offline));
+    assert!(nothing.is_empty(), "the room still shows bob: {nothing:?}");
+    assert_eq!(shown(&desk.room(joined(&[]))), ["unavailable"]);
+    assert_eq!(shown(&desk.room(joined(&["bob"]))), ["here"]);
+}
+
+#[test]
+fn a_stranger_who_takes_the_name_of_a_contact_is_the_contact() {
+    let mut desk = subscribed();
+    tells(&mut desk, PersonEvent::Offline);
+    let person = PersonId {
+        server: ServerId("srv".into()),
+        person: "stranger".into(),
+    };
+    let event = PersonEvent::Renamed {
+        to: "bob".into(),
+        nick: "Bob".into(),
+    };
+    let lines = desk.input(Input::Remote(RemoteEvent::Person { person, event }));
+    assert_eq!(shown(&lines), ["here"]);
+}
+
 #[test]
 fn a_lost_connection_hides_everybody_and_a_new_one_asks_again() {
     let mut desk = subscribed();

@@ -7,6 +7,7 @@ mod clock;
 mod contacts;
 mod desk;
 mod grace;
+mod invitations;
 mod links;
 mod loops;
 mod missed;

@@ -66,6 +66,25 @@ fn a_warning_is_not_said_again_after_a_restart() {
     assert_eq!(online(&mut desk, Some(OPEN)), (1, true));
 }
 
+/// Anybody may take the name of services where there are none.
+#[test]
+fn nobody_is_advised_to_tell_a_password_to_who_claims_to_be_services() {
+    let mut desk = Desk::ready();
+    desk.join(&[]);
+    let nick = "me".into();
+    let event = ServerEvent::NickOwned { nick };
+    let server = server();
+    let lines = desk.input(Input::Remote(RemoteEvent::Server { server, event }));
+    let told: Vec<&String> = lines.iter().filter(|line| line.contains("<body>")).collect();
+    assert!(
+        told.len() == 1
+            && told[0].contains("register with gw.example")
+            && told[0].contains("choose another nickname")
+            && !told[0].contains("IDENTIFY"),
+        "{told:?}"
+    );
+}
+
 #[test]
 fn a_warning_waits_for_somebody_who_hears_it() {
     let mut desk = Desk::new(Some(restarted(vec![])));

@@ -32,6 +32,7 @@ scenarios! {
     account_refused_in_plain_text
     account_without_certificate
     account_without_sasl
+    away_queued
     ban_list
     bans
     capabilities_one_by_one
@@ -82,6 +83,7 @@ scenarios! {
     sts_unverified
     typing
     utf8_only
+    warned
     webirc
     watch_ison
     watch_monitor

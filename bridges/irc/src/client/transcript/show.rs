@@ -21,7 +21,7 @@ fn server(event: &ServerEvent) -> String {
             format!("online as {nick} ({me}){warning}")
         }
         ServerEvent::Notice { text } => format!("notice: {text}"),
-        ServerEvent::NickOwned { nick, services } => format!("{nick} is owned, says {services}"),
+        ServerEvent::NickOwned { nick } => format!("{nick} is owned"),
         ServerEvent::Invited { room, by, person } => format!("invited into {} by {by} ({person})", room.room),
         ServerEvent::Relations(able) => {
             let all = [
