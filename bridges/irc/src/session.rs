@@ -388,7 +388,7 @@ mod tests {
         let server = ServerId(Name::from("irc.test"));
         let task = watched(Arc::new(state), server, Arc::new(Inbox::default()));
         assert!(size_of_val(&task) <= 1536, "{}", size_of_val(&task));
-        assert!(size_of::<Client>() <= 832, "{}", size_of::<Client>());
+        assert!(size_of::<Client>() <= 864, "{}", size_of::<Client>());
         assert!(size_of::<Link>() <= 160, "{}", size_of::<Link>());
     }
 }

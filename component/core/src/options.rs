@@ -47,7 +47,7 @@ type Switch = (
 const SWITCHES: [Switch; 3] = [
     (
         HISTORY,
-        "Keep an archive of what is said (no: nothing is kept, and what is there is deleted)",
+        "Keep history ('no' deletes what is there)",
         |options| &mut options.history,
         |chosen| chosen.history,
     ),
@@ -106,7 +106,7 @@ impl Options {
             .map(|(var, label, option, of_wider)| {
                 let choices = vec![
                     (
-                        format!("as usual ({})", word(of_wider(wider))),
+                        format!("default ({})", word(of_wider(wider))),
                         "default".to_owned(),
                     ),
                     ("yes".to_owned(), "yes".to_owned()),
@@ -118,10 +118,7 @@ impl Options {
                 field
             })
             .collect();
-        let label = format!(
-            "How many messages I get when I join (empty: as usual, {})",
-            wider.history_at_join
-        );
+        let label = format!("Messages shown on joining (empty: {})", wider.history_at_join);
         let at_join = self.history_at_join.map_or_else(String::new, |n| n.to_string());
         fields.push(ShownField::text(AT_JOIN, label, at_join));
         fields

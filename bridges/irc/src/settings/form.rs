@@ -39,11 +39,8 @@ pub(crate) fn form(config: &IrcConfig, scope: &Scope, settings: &Settings) -> Fo
         });
     };
     let encodings = [
-        (
-            ENCODING_IN,
-            "Character encoding of lines that are not UTF-8, such as windows-1251 or shift_jis",
-        ),
-        (ENCODING_OUT, "Character encoding of what I write (empty: UTF-8)"),
+        (ENCODING_IN, "Encoding when not UTF-8 (e.g. windows-1251)"),
+        (ENCODING_OUT, "Encoding of what I write (empty: UTF-8)"),
     ];
     match scope {
         Scope::Everything => {}
@@ -55,7 +52,7 @@ pub(crate) fn form(config: &IrcConfig, scope: &Scope, settings: &Settings) -> Fo
         Scope::Server(server) => {
             let plan = config.plan(server.as_str());
             let text = FieldKind::Text;
-            field(NICK, "Nickname (empty: as I join)".into(), text);
+            field(NICK, "Nickname (empty: the one I join with)".into(), text);
             field(USERNAME, "User name (empty: from my address)".into(), text);
             field(REALNAME, "Real name, shown to everybody".into(), text);
             field(
@@ -63,7 +60,7 @@ pub(crate) fn form(config: &IrcConfig, scope: &Scope, settings: &Settings) -> Fo
                 "Password of the server, if it asks for one (empty: unchanged)".into(),
                 FieldKind::Secret,
             );
-            field(ACCOUNT, "Account (SASL), if I have one here".into(), text);
+            field(ACCOUNT, "Account name, if registered here (SASL)".into(), text);
             field(
                 ACCOUNT_PASSWORD,
                 "Password of the account (empty: unchanged)".into(),

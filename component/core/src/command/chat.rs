@@ -50,10 +50,15 @@ impl Login {
             (about, fields) if !about.is_empty() && !about.contains('=') => (Some(about), fields),
             _ => (None, rest),
         };
+        let whom = about
+            .filter(|_| word == super::whois::WHOIS.node)
+            .map(str::to_owned);
         let target = match about.map(|about| self.ctx.bridge.parse_typed(about)) {
             None => Target::Gateway,
             Some(Ok(address)) => match Target::of(address) {
                 Some(target) => target,
+                // Who it is, is what this one is told.
+                None if word == super::whois::WHOIS.node => Target::Gateway,
                 None => return "Commands are for rooms and servers, not for people.".into(),
             },
             Some(Err(bad)) if self.named(&word).is_some() => return bad.reason,
@@ -69,10 +74,13 @@ impl Login {
                 None => format!("I do not know '{word}'.\n{}", self.help()),
             };
         };
-        let answers = match parse_answers(fields) {
+        let mut answers = match parse_answers(fields) {
             Ok(answers) => answers,
             Err(why) => return why,
         };
+        if let Some(whom) = whom {
+            answers.insert("who".into(), whom);
+        }
         let stages: Vec<Shown> = (0..)
             .map_while(|stage| (command.form)(self, &target, stage, &answers))
             .take(10)

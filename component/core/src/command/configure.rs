@@ -8,7 +8,7 @@ use crate::login::Login;
 
 pub(super) const CONFIGURE: Definition = Definition {
     node: "configure",
-    title: "Change your settings here",
+    title: "Your settings for this address",
     help: "what the gateway does for you at a server or in a room",
     at: &[At::Server, At::Room],
     who: Who::Member,
@@ -36,7 +36,7 @@ fn form(login: &Login, target: &Target, stage: usize, _: &Answers) -> Option<Sho
     };
     (stage == 0).then(|| Shown {
         title: format!("Your settings for {what}"),
-        instructions: "They concern you alone. A field that you leave out stays as it is.".into(),
+        instructions: "These settings are only for you.".into(),
         form_type: None,
         fields: login.own_fields(&scope),
     })
@@ -68,7 +68,7 @@ fn configure(login: &mut Login, mut run: Run<'_>) -> Reply {
 pub(super) fn preferences_form(login: &Login, _: &Target, stage: usize, _: &Answers) -> Option<Shown> {
     let stay = login.preferences.stay_connected;
     (stage == 0).then(|| {
-        let label = "Stay on the network when your last client goes offline";
+        let label = "Stay on the network when my last client goes offline";
         let mut all = vec![ShownField::boolean(STAY, label, stay)];
         all.extend(login.own_fields(&Scope::Everything));
         Shown {

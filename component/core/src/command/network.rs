@@ -8,7 +8,7 @@ use crate::login::{Login, Pending};
 
 pub(super) const DISCONNECT: Definition = Definition {
     node: "disconnect",
-    title: "Leave a server",
+    title: "Disconnect from this server",
     help: "leaves all your rooms on a server and closes the connection to it",
     at: &[At::Server],
     who: Who::Member,
@@ -24,7 +24,7 @@ pub(super) const DISCONNECT: Definition = Definition {
 
 pub(super) const RECONNECT: Definition = Definition {
     node: "reconnect",
-    title: "Connect anew",
+    title: "Reconnect to this server",
     help: "closes the connection to a server and makes a new one; you stay in your rooms",
     at: &[At::Server],
     who: Who::Member,

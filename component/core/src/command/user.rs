@@ -31,7 +31,7 @@ pub(super) static ALL: [Definition; 12] = [
     },
     Definition {
         node: "status",
-        title: "Show how you are connected",
+        title: "Show connection status",
         help: "shows your connections, the last error, and the rooms that you are in",
         at: &[At::Gateway, At::Server, At::Room],
         who: Who::User,

@@ -332,7 +332,11 @@ impl Login {
             .attr("from", &inviter)
             .end()
             .end();
-        xml.start_ns("x", ns::CONFERENCE).attr("jid", &jid).end();
+        let reason = format!("{} invites you to {}.", names::resource(by), id.room);
+        xml.start_ns("x", ns::CONFERENCE)
+            .attr("jid", &jid)
+            .attr("reason", &reason)
+            .end();
         out.send(xml.finish());
     }
 }

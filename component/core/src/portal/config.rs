@@ -86,7 +86,7 @@ static SETTINGS: [Setting; 8] = [
     },
     Setting {
         var: "muc#roomconfig_passwordprotectedroom",
-        show: |room, var| ShownField::boolean(var, "A password is asked for", room.flags.password),
+        show: |room, var| ShownField::boolean(var, "A password is needed to enter", room.flags.password),
         read: |room, form, value, wanted| {
             let new = form.value(SECRET).unwrap_or_default();
             wanted.change.password = match (yes(value)?, new.is_empty()) {
@@ -106,7 +106,7 @@ static SETTINGS: [Setting; 8] = [
         // The password is not shown again.
         show: |_, var| ShownField {
             ty: "text-private",
-            ..ShownField::text(var, "The password (empty: as it is)", "")
+            ..ShownField::text(var, "New password (empty: unchanged)", "")
         },
         // It is read together with the field before it.
         read: |_, _, _, _| Ok(()),
@@ -118,7 +118,7 @@ static SETTINGS: [Setting; 8] = [
             limits.sort_unstable();
             limits.dedup();
             let numbers = limits.iter().map(|limit| (limit.to_string(), limit.to_string()));
-            let none = ("as many as like".to_owned(), NO_LIMIT.to_owned());
+            let none = ("no limit".to_owned(), NO_LIMIT.to_owned());
             let options = std::iter::once(none).chain(numbers).collect();
             let set = room
                 .flags

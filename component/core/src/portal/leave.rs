@@ -34,7 +34,7 @@ impl Room {
             let codes: &[&str] = if removed { &[status::KICKED] } else { &[] };
             let parting = Parting {
                 codes: codes.to_vec(),
-                reason: words,
+                reason: words.or_else(|| removed.then(|| "You left with the command 'leave'.".into())),
                 ..Parting::default()
             };
             match self.myself() {

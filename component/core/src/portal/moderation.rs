@@ -332,7 +332,13 @@ impl Room {
         for (person, occupant) in chosen {
             xml.start("item")
                 .attr("affiliation", occupant.affiliation().name());
-            xml.attr("jid", &self.puppet_jid(ctx, person))
+            // Clients find themselves in the list by their own address.
+            let jid = if *person == self.me {
+                request.from.to_bare().as_str().into()
+            } else {
+                self.puppet_jid(ctx, person)
+            };
+            xml.attr("jid", &jid)
                 .attr("nick", &names::resource(&occupant.nick));
             if role.is_some() {
                 xml.attr("role", occupant.role(moderated));
