@@ -1,6 +1,7 @@
 //! What moderators and administrators ask for (XEP-0045 §8, §9): checked against what is known here, then done on
 //! the network first.
 
+use jid::BareJid;
 use minidom::Element;
 use viaduct_bridge::{Command, Name, PersonId, Rank, Refusal};
 
@@ -16,11 +17,11 @@ use crate::xml::Stanza;
 type Asked = Result<Vec<Command>, Problem>;
 
 impl Room {
-    /// Reads a request to change roles or affiliations.
+    /// Reads the request of `user`, whose room this is, to change roles or affiliations.
     ///
     /// # Errors
     /// With the reason when any item of it cannot be done: then none is.
-    pub fn admin_commands(&self, ctx: &Context, query: &Element) -> Asked {
+    pub fn admin_commands(&self, ctx: &Context, user: &BareJid, query: &Element) -> Asked {
         let me = self.myself().ok_or_else(|| not_in_room("Join the room first."))?;
         let items: Vec<&Element> = query
             .children()
@@ -42,7 +43,8 @@ impl Room {
             match (item.attr("role"), item.attr("affiliation")) {
                 (Some(role), None) => commands.extend(self.change_role(ctx, me, item, role, reason)?),
                 (None, Some(affiliation)) => {
-                    commands.extend(self.change_affiliation(ctx, me, item, affiliation, reason)?);
+                    let person = self.person_of(ctx, user, item)?;
+                    commands.extend(self.change_affiliation(ctx, me, person, affiliation, reason)?);
                 }
                 _ => {
                     let text = "An item changes either a role or an affiliation.";
@@ -155,7 +157,7 @@ impl Room {
         &self,
         ctx: &Context,
         me: &Occupant,
-        item: &Element,
+        person: Name,
         affiliation: &str,
         reason: Option<Name>,
     ) -> Asked {
@@ -166,7 +168,6 @@ impl Room {
                 "Only administrators of the room may do this.",
             ));
         }
-        let person = self.person_of(ctx, item)?;
         let target = self.occupants.get(&person);
         let theirs = target.map_or(Affiliation::None, Occupant::affiliation);
         if theirs > mine {
@@ -244,8 +245,8 @@ impl Room {
         }])
     }
 
-    /// The person that an affiliation item names, by the puppet's JID or by nickname.
-    fn person_of(&self, ctx: &Context, item: &Element) -> Result<Name, Problem> {
+    /// The person that an affiliation item names, by the puppet's JID, by nickname, or by the user's own address.
+    fn person_of(&self, ctx: &Context, user: &BareJid, item: &Element) -> Result<Name, Problem> {
         if let Some(nick) = item.attr("nick").filter(|_| item.attr("jid").is_none()) {
             return self.target(nick).map(|(person, _)| person.clone());
         }
@@ -264,6 +265,9 @@ impl Room {
                     "The address of the person is missing or not valid.",
                 )
             })?;
+        if jid.to_bare() == *user {
+            return Ok(self.me.clone());
+        }
         let local = jid
             .node()
             .filter(|_| jid.domain().as_str() == ctx.domain.as_str())

@@ -127,7 +127,12 @@ async fn lists_of_roles_tell_who_has_them(t: Ctx) -> Result<()> {
         let wanted: Vec<_> = wanted
             .into_iter()
             .map(|(nick, affiliation)| {
-                let jid = s.server.person(nick);
+                // One finds oneself in the list by one's own address.
+                let jid = if nick == s.nick {
+                    s.phone.bare().to_owned()
+                } else {
+                    s.server.person(nick)
+                };
                 (nick.to_owned(), affiliation.to_owned(), role.to_owned(), jid)
             })
             .collect();
