@@ -8,11 +8,12 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Mutex;
 
 use anyhow::{Result, bail};
+use tokio::net::TcpSocket;
 
 /// The lowest port that is given out.
 const LOWEST: u16 = 10_000;
@@ -59,8 +60,9 @@ impl Port {
     fn exactly(number: u16) -> Option<Self> {
         let lock = lock_file(number).ok()?;
         lock.try_lock().ok()?;
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok();
-        free.then_some(Self { number, _lock: lock })
+        is_free((Ipv4Addr::LOCALHOST, number).into())
+            .ok()
+            .map(|()| Self { number, _lock: lock })
     }
 
     /// The number of the port.
@@ -79,6 +81,16 @@ impl Port {
         let [high, low] = self.number.to_be_bytes();
         Ipv4Addr::new(127, 77, high, low)
     }
+}
+
+/// Fails if something listens on the address.
+///
+/// It is bound, but never listened on: a program that another thread starts at this moment holds a copy of the
+/// socket until it has been loaded, and a copy that listens would keep the port from its new owner.
+fn is_free(addr: SocketAddr) -> io::Result<()> {
+    let probe = TcpSocket::new_v4()?;
+    probe.set_reuseaddr(true)?;
+    probe.bind(addr)
 }
 
 /// Opens the lock of a port, which may have been made by another user.
@@ -129,5 +141,15 @@ mod tests {
         let number = first.number();
         drop(first);
         assert!(Port::exactly(number).is_some(), "a dropped port is free again");
+    }
+
+    #[test]
+    fn a_port_that_is_listened_on_is_not_free() {
+        let port = Port::reserve().expect("a port");
+        let probe = is_free(port.addr());
+        assert!(probe.is_ok(), "{probe:?}");
+        let listener = std::net::TcpListener::bind(port.addr()).expect("ours to listen on");
+        assert!(is_free(port.addr()).is_err(), "somebody listens");
+        drop(listener);
     }
 }
