@@ -11,7 +11,7 @@ use crate::stanza::{Condition, Incoming, Problem, write_error};
 use crate::xml::Xml;
 
 /// What the answer to a command says.
-enum Answer<'a> {
+pub(super) enum Answer<'a> {
     Stage {
         form: &'a Shown,
         stage: usize,
@@ -82,17 +82,21 @@ impl Login {
             ));
         }
         if session.expires <= now {
-            self.desk.end(id);
+            self.desk.give_up(id, out);
             self.end_forsaken_flows(now, out);
             let text = "This command has waited too long. Please begin again.";
             return Err(special(Condition::NotAllowed, text, "session-expired"));
         }
-        let id = id.to_owned();
+        let (id, busy) = (id.to_owned(), session.waiting.is_some());
         if action == "cancel" {
-            self.desk.end(&id);
+            self.desk.give_up(&id, out);
             self.end_forsaken_flows(now, out);
             out.send(write_answer(stanza, node, &id, &Answer::Canceled));
             return Ok(());
+        }
+        if busy {
+            let text = "The last step is still being worked on.";
+            return Err(Problem::because(Condition::ResourceConstraint, text));
         }
         if let Some(flow) = self.flow_of_session(&id) {
             return self.go_on_with_login(now, flow, (&id, action), Submission::of(command), stanza, out);
@@ -360,7 +364,7 @@ fn write_answer(stanza: &Incoming, node: &str, id: &str, answer: &Answer<'_>) ->
     write_command(stanza.result(), node, id, answer)
 }
 
-fn write_command(mut xml: Xml, node: &str, id: &str, answer: &Answer<'_>) -> crate::xml::Stanza {
+pub(super) fn write_command(mut xml: Xml, node: &str, id: &str, answer: &Answer<'_>) -> crate::xml::Stanza {
     xml.start_ns("command", ns::COMMANDS)
         .attr("node", node)
         .attr("sessionid", id);

@@ -20,7 +20,7 @@ use crate::forms::Shown;
 use crate::login::Login;
 use crate::service::DiscoInfo;
 use crate::stanza::{Condition, Incoming, Problem};
-use crate::xml::Stanza;
+use crate::xml::{Stanza, Xml};
 use crate::{forms, ns};
 
 /// How long the session of a command waits for its user.
@@ -157,7 +157,7 @@ impl CommandDesk {
             .map(|(id, _)| id.clone())
             .collect();
         for id in late {
-            self.end(&id);
+            self.give_up(&id, out);
         }
         if !self.sessions.is_empty() {
             out.push(Effect::SetTimer {
@@ -175,6 +175,22 @@ impl CommandDesk {
     /// Ends a session without a word.
     pub(crate) fn forget(&mut self, id: &str) {
         self.end(id);
+    }
+
+    /// Ends a session from which nothing more will come. A request of it that still waits is answered.
+    fn give_up(&mut self, id: &str, out: &mut Effects) {
+        if let Some(session) = self.end(id)
+            && let Some(waiting) = &session.waiting
+        {
+            let mut xml = Xml::stanza("iq", &session.asked, &session.owner);
+            xml.attr("type", "result").attr("id", waiting);
+            out.send(adhoc::write_command(
+                xml,
+                session.node,
+                id,
+                &adhoc::Answer::Canceled,
+            ));
+        }
     }
 
     fn end(&mut self, id: &str) -> Option<Session> {

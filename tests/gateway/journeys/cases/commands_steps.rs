@@ -4,11 +4,13 @@ use viaduct_gateway_tests::prelude::*;
 
 use super::commands_support::{Stage, begin};
 use super::registration_support::{ensure_error, value};
+use super::stage::Script;
 
 pub(crate) const CASES: &[Case] = &[
     case!(each_step_says_what_may_follow).rows("C6"),
     case!(steps_go_forward_and_back).rows("C7"),
     case!(a_cancelled_command_has_no_effect).rows("C8"),
+    case!(a_command_that_waits_for_the_network_can_be_cancelled).rows("C8"),
     case!(a_session_belongs_to_one_client).rows("C9"),
     case!(mistakes_are_told_apart).rows("C10"),
 ];
@@ -143,6 +145,30 @@ async fn a_cancelled_command_has_no_effect(t: Ctx) -> Result<()> {
             ["PART", "QUIT"].contains(&line.command.as_str())
         })
         .await
+}
+
+async fn a_command_that_waits_for_the_network_can_be_cancelled(t: Ctx) -> Result<()> {
+    let s = Script::set(&t, &["@alice"]).await?;
+    let fields = [("who", s.server.person("alice"))];
+    let fields = fields.each_ref().map(|(var, value)| (*var, value.as_str()));
+    let begun = begin(&s.phone, "whois").await?;
+    let waits = begun.go_on(&s.phone, "whois", "complete", &fields);
+    let gives_up = async {
+        // The network has the question, and keeps silent.
+        s.session.expect_command("WHOIS", &[]).await?;
+        let again = Stage::next_of(&s.phone, "whois", &begun.session, "complete", &fields).await?;
+        ensure_error(&again, "resource-constraint", "wait", "500")?;
+        begun.go_on(&s.phone, "whois", "cancel", &[]).await
+    };
+    let (waited, cancelled) = tokio::try_join!(waits, gives_up)?;
+    for answer in [waited, cancelled] {
+        ensure!(
+            answer.status == "canceled",
+            "every request is answered: {}",
+            answer.xml
+        );
+    }
+    Ok(())
 }
 
 async fn a_session_belongs_to_one_client(t: Ctx) -> Result<()> {
