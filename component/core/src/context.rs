@@ -31,8 +31,17 @@ pub struct Context {
     pub occupant_secret: [u8; 32],
     /// The version of the program, for XEP-0092.
     pub version: &'static str,
-    /// How many messages of one user may be unanswered by the network.
-    pub max_pending: usize,
+    /// How much of one user may be unanswered by the network.
+    pub most_pending: MostPending,
+}
+
+/// How much may be unanswered by the network at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct MostPending {
+    /// Commands of all kinds.
+    pub commands: usize,
+    /// Bytes of the messages among them. One message that begins below this is taken whole.
+    pub bytes: usize,
 }
 
 /// What the operator may change while the gateway runs.

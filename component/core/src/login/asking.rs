@@ -4,8 +4,8 @@ use viaduct_bridge::{Command, Failure, Outcome, Question, Reply, ServerId, Times
 
 use super::Login;
 use super::listing::RoomsWish;
-use super::outcomes::{Pending, Request};
 use super::owner::BansWish;
+use super::pending::{Pending, Request};
 use super::people::PersonWish;
 use super::register::Asker;
 use super::servers::Link;
@@ -21,7 +21,7 @@ const MOST_LISTS: usize = 2;
 /// A question that the network has not answered yet, and who waits for it.
 #[derive(Debug)]
 pub(crate) struct Inquiry {
-    question: Question,
+    pub(super) question: Question,
     /// Whether a connection may have been made for it.
     connect: bool,
     waiting: Vec<Waiting>,
@@ -99,13 +99,10 @@ impl Login {
             return Err(Box::new(problem));
         }
         let lists = |pending: &&Pending| matches!(pending, Pending::Question(it) if it.is_about_rooms());
-        let crowded = self.pending.len() >= self.ctx.max_pending
+        let crowded = self.pending.room_for(1, self.ctx.most_pending).is_err()
             || matches!(question, Question::Rooms(_))
-                && self.pending.values().filter(lists).count() >= MOST_LISTS;
-        let asked = self.pending.values_mut().find_map(|pending| match pending {
-            Pending::Question(inquiry) if inquiry.question == question => Some(inquiry),
-            _ => None,
-        });
+                && self.pending.iter().filter(lists).count() >= MOST_LISTS;
+        let asked = self.pending.inquiry_mut(&question);
         let full = asked
             .as_ref()
             .map_or(crowded, |inquiry| inquiry.waiting.len() >= MOST_WAITING);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use viaduct_bridge::{Address, Message, MessageId, Name, PersonId, Recipient, ServerId, Timestamp, Typing};
 
 use super::Login;
-use super::outcomes::{Pending, Request};
+use super::pending::{Pending, Request};
 use crate::context::Context;
 use crate::effect::{Effect, Effects, Mark, ReplayRequest};
 use crate::ns;

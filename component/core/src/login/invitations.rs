@@ -11,7 +11,7 @@ use viaduct_bridge::{
 };
 
 use super::Login;
-use super::outcomes::{Pending, Request};
+use super::pending::{Pending, Request};
 use crate::effect::Effects;
 use crate::names;
 use crate::ns;
@@ -74,7 +74,7 @@ impl Login {
                 .map(|_| ())
                 .and_then(|()| {
                     let command = self.invite_person(&room, person);
-                    self.await_invitations(vec![command], stanza, out)
+                    self.await_all(stanza, vec![command], None, out)
                 }),
             _ => {
                 let place = into.map_or_else(|| "there".to_owned(), |jid| jid.to_string());
@@ -111,25 +111,10 @@ impl Login {
         if !users.is_empty() {
             handing_on?;
         }
-        self.await_invitations(commands, stanza, out)?;
+        self.await_all(stanza, commands, None, out)?;
         for (user, invite) in users {
             self.invite_user(id, &user, invite, out);
         }
-        Ok(())
-    }
-
-    /// The network is to invite all of these, if that many may wait for it. Whoever of them cannot be invited, the
-    /// stanza is refused once.
-    fn await_invitations(
-        &mut self,
-        commands: Vec<Command>,
-        stanza: &Incoming,
-        out: &mut Effects,
-    ) -> Result<(), Problem> {
-        if self.pending.len() + commands.len() > self.ctx.max_pending {
-            return Err(too_many());
-        }
-        self.await_all(stanza, commands, None, out);
         Ok(())
     }
 
@@ -298,9 +283,7 @@ impl Login {
         &mut self,
         stanza: &Incoming,
     ) -> Result<viaduct_bridge::TransactionId, Problem> {
-        if self.pending.len() >= self.ctx.max_pending {
-            return Err(too_many());
-        }
+        self.pending.room_for(1, self.ctx.most_pending)?;
         let txn = self.ctx.ids.txn();
         self.pending.insert(txn, Pending::Stanza(Request::of(stanza)));
         Ok(txn)
@@ -339,11 +322,6 @@ impl Login {
             .end();
         out.send(xml.finish());
     }
-}
-
-fn too_many() -> Problem {
-    let text = "Too many of your requests wait for the network.";
-    Problem::because(Condition::ResourceConstraint, text)
 }
 
 /// The reason that an invitation or its refusal gives.

@@ -10,7 +10,7 @@ use viaduct_bridge::{Address, Failure, Question, RoomId, RoomList, ServerId, Tim
 use super::Login;
 use super::asking::Waiting;
 use super::directory::Directory;
-use super::outcomes::Request;
+use super::pending::Request;
 use super::search::Mask;
 use crate::effect::{Effect, Effects, Timer};
 use crate::ns;

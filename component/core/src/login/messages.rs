@@ -5,7 +5,7 @@ use std::sync::Arc;
 use viaduct_bridge::{Name, PersonId, Recipient, Relation, RoomId};
 
 use super::Login;
-use super::outcomes::{Act, Pending};
+use super::pending::{Act, Pending, Request};
 use crate::effect::Effects;
 use crate::forms::Submission;
 use crate::ns;
@@ -132,10 +132,12 @@ impl Login {
             let text = "Only moderators may change the subject of this room.";
             return out.send_opt(stanza.error(&Problem::because(Condition::Forbidden, text)));
         }
+        if let Err(problem) = self.pending.room_for(1, self.ctx.most_pending) {
+            return out.send_opt(stanza.error(&problem));
+        }
         let command = room.set_topic(&self.ctx, subject);
         if let Some(txn) = command.txn() {
-            self.pending
-                .insert(txn, Pending::Stanza(super::outcomes::Request::of(stanza)));
+            self.pending.insert(txn, Pending::Stanza(Request::of(stanza)));
         }
         self.submit(command, out);
     }
@@ -242,10 +244,6 @@ impl Login {
             let text = format!("This message is too long: at most {most} bytes can be carried.");
             return Some(Problem::because(Condition::NotAcceptable, text));
         }
-        if self.pending.len() >= self.ctx.max_pending {
-            let text = "Too many of your messages wait for the network. Try again in a moment.";
-            return Some(Problem::because(Condition::ResourceConstraint, text));
-        }
-        None
+        self.pending.room_for(1, self.ctx.most_pending).err()
     }
 }

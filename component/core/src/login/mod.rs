@@ -16,6 +16,7 @@ mod lists;
 mod messages;
 mod outcomes;
 mod owner;
+mod pending;
 mod people;
 mod read;
 mod refers;
@@ -55,13 +56,14 @@ use contacts::Contact;
 use errands::Errands;
 use gateway_presence::{Entry, Online};
 use lists::Lists;
+use pending::Unanswered;
 use people::Profiles;
 use register::Registrations;
 use rounds::Rounds;
 use servers::Server;
 
 pub(crate) use errands::{Asking, cut};
-pub(crate) use outcomes::Pending;
+pub(crate) use pending::Pending;
 pub(crate) use people::describe;
 pub use refers::Referring;
 pub(crate) use register::{Asker, shown as shown_form};
@@ -93,7 +95,7 @@ pub struct Login {
     chats: HashMap<PersonId, Chat>,
     /// The people whose presence the user has subscribed to.
     contacts: HashMap<PersonId, Contact>,
-    pending: HashMap<TransactionId, Pending>,
+    pending: Unanswered,
     /// Messages that were not carried and whose senders may not know it yet.
     failed: HashMap<TransactionId, (Arc<OutboxRecord>, Failure)>,
     /// The rooms of servers, as they were told lately.
@@ -139,7 +141,7 @@ impl Login {
             rooms: HashMap::new(),
             chats: HashMap::new(),
             contacts: HashMap::new(),
-            pending: HashMap::new(),
+            pending: Unanswered::default(),
             failed: HashMap::new(),
             lists: Lists::default(),
             profiles: Profiles::default(),

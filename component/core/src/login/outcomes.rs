@@ -2,125 +2,18 @@
 
 use std::sync::Arc;
 
-use viaduct_bridge::{Message, Name, Outcome, Recipient, RoomId, Secret, Timestamp, TransactionId};
+use viaduct_bridge::{Message, Outcome, Recipient, RoomId, Secret, Timestamp, TransactionId};
 
 use super::Login;
-use super::asking::Inquiry;
 use super::owner::new_key;
-use super::register::Asker;
+use super::pending::{Act, Pending, Request};
 use super::settings::OwnSettings;
 use crate::effect::{Effects, Mark};
 use crate::ns;
-use crate::portal::Room;
 use crate::portal::message::Placing;
 use crate::records::{OutboxRecord, Write};
-use crate::refer::{Found, ReactionsRecord};
 use crate::stanza::{Incoming, Kind, Problem, error};
-use crate::xml::{Stanza, Xml};
-
-/// A command for which the network has not answered yet.
-#[derive(Debug)]
-pub(crate) enum Pending {
-    /// A message.
-    Message {
-        /// What is on record of it.
-        record: Arc<OutboxRecord>,
-        /// Whether the client asked for a receipt (XEP-0184).
-        receipt: bool,
-        /// What it is.
-        act: Act,
-    },
-    /// A moderator takes back what somebody said.
-    Moderation {
-        /// The IQ.
-        request: Request,
-        /// Where.
-        room: RoomId,
-        /// What was said.
-        found: Box<Found>,
-        /// Why.
-        reason: Option<Name>,
-    },
-    /// A question, and who waits for the answer.
-    Question(Box<Inquiry>),
-    /// A change of nickname.
-    Nick {
-        /// What was asked for.
-        wish: Name,
-        /// The presence that asked.
-        request: Request,
-    },
-    /// A message that is no message: a change of subject.
-    Stanza(Request),
-    /// What a command of the user (XEP-0050, or in the chat) asked for.
-    Asked {
-        /// Who waits.
-        asker: Asker,
-        /// What they are told when it is done.
-        done: String,
-    },
-    /// One of the commands of one stanza.
-    Part {
-        /// The stanza.
-        request: Request,
-        /// Its other commands that are not done yet.
-        rest: Vec<TransactionId>,
-        /// The password of a room that this command sets or takes away.
-        key: Option<(RoomId, Option<Secret>)>,
-        /// What the user sets beside it, when all is done.
-        then: Option<Arc<OwnSettings>>,
-    },
-}
-
-/// What a message of a client does.
-#[derive(Debug)]
-pub(crate) enum Act {
-    /// It says something.
-    Say,
-    /// It reacts: what the reactions are then.
-    React(Option<ReactionsRecord>),
-    /// It takes this back.
-    Retract(Box<Found>),
-}
-
-/// As much of a stanza as its answer needs.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    kind: Kind,
-    from: Name,
-    to: Name,
-    id: Option<String>,
-}
-
-impl Request {
-    pub(super) fn of(stanza: &Incoming) -> Self {
-        Self {
-            kind: stanza.kind,
-            from: stanza.from.as_str().into(),
-            to: stanza.to.as_str().into(),
-            id: stanza.id.clone(),
-        }
-    }
-
-    pub(super) fn refuse(&self, problem: &Problem) -> Stanza {
-        match self.kind {
-            Kind::Presence => Room::presence_error(&self.to, &self.from, self.id.as_deref(), problem),
-            kind => error(kind, &self.to, &self.from, self.id.as_deref(), problem),
-        }
-    }
-
-    /// Begins the result of an IQ.
-    pub(super) fn result(&self) -> Xml {
-        let mut xml = Xml::stanza("iq", &self.to, &self.from);
-        xml.attr("type", "result")
-            .attr("id", self.id.as_deref().unwrap_or_default());
-        xml
-    }
-
-    fn done(&self) -> Stanza {
-        self.result().finish()
-    }
-}
+use crate::xml::Xml;
 
 impl Login {
     pub(super) fn outcome(
@@ -155,7 +48,7 @@ impl Login {
                     let nick = room.my_nick();
                     room.moderated(older, (&nick, &me), at.unwrap_or(now), reason.as_deref(), out);
                 }
-                out.send(request.done());
+                out.send_opt(request.done());
             }
             (Pending::Moderation { request, .. }, Outcome::Failed(failure)) => {
                 out.send(request.refuse(&Problem::from(&failure)));
@@ -218,10 +111,9 @@ impl Login {
                 false
             }
             Outcome::Accepted { .. } | Outcome::Answered(_) => {
-                let all = !rest.iter().any(|other| self.pending.contains_key(other));
-                // Of a message that was done nothing is said.
-                if all && request.kind == Kind::Iq {
-                    out.send(request.done());
+                let all = !rest.iter().any(|other| self.pending.contains(other));
+                if all {
+                    out.send_opt(request.done());
                 }
                 all
             }
@@ -238,14 +130,16 @@ impl Login {
         }
     }
 
-    /// Waits for all commands of one stanza. `then` is set when all are done.
+    /// Gives the network all commands of one stanza, if so many may wait for it. Whichever of them fails first, the
+    /// stanza is refused once. `then` is set when all are done.
     pub(super) fn await_all(
         &mut self,
         stanza: &Incoming,
         commands: Vec<viaduct_bridge::Command>,
         then: Option<OwnSettings>,
         out: &mut Effects,
-    ) {
+    ) -> Result<(), Problem> {
+        self.pending.room_for(commands.len(), self.ctx.most_pending)?;
         let then = then.map(Arc::new);
         let all: Vec<TransactionId> = commands.iter().filter_map(viaduct_bridge::Command::txn).collect();
         for command in &commands {
@@ -264,6 +158,7 @@ impl Login {
         for command in commands {
             self.submit(command, out);
         }
+        Ok(())
     }
 
     /// The network shows the user's own message: that is its acceptance, and its place.

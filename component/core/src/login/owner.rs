@@ -10,7 +10,7 @@ use viaduct_bridge::{Ban, Command, Name, Question, RoomId, Scope, Secret};
 
 use super::Login;
 use super::asking::Waiting;
-use super::outcomes::Request;
+use super::pending::Request;
 use crate::effect::Effects;
 use crate::forms::{ShownField, Submission};
 use crate::ns;
@@ -63,12 +63,7 @@ impl Login {
             out.send(stanza.done());
             return Ok(());
         }
-        if self.pending.len() + commands.len() > self.ctx.max_pending {
-            let text = "Too many of your requests wait for the network.";
-            return Err(Problem::because(Condition::ResourceConstraint, text));
-        }
-        self.await_all(stanza, commands, Some(own), out);
-        Ok(())
+        self.await_all(stanza, commands, Some(own), out)
     }
 
     /// The room, if the user may configure it.

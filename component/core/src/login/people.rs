@@ -10,7 +10,7 @@ use viaduct_bridge::{Address, PersonId, Probe, Profile, Question, Reply, Timesta
 
 use super::Login;
 use super::asking::Waiting;
-use super::outcomes::Request;
+use super::pending::Request;
 use crate::effect::Effects;
 use crate::ns;
 use crate::service::person_info;

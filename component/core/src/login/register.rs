@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use viaduct_bridge::{Account, Answers, Command, Failure, FieldKind, Form, Step, Timestamp};
 
 use super::Login;
-use super::outcomes::{Pending, Request};
+use super::pending::Pending;
 use super::steps::{Awaited, form_step, page_step};
 use crate::effect::{Effect, Effects, FlowId};
 use crate::forms::{Shown, Submission};
@@ -330,7 +330,7 @@ impl Login {
         if std::mem::take(&mut self.session) {
             out.push(Effect::CloseSession { reason: None });
         }
-        for pending in std::mem::take(&mut self.pending).into_values() {
+        while let Some(pending) = self.pending.take_one() {
             self.refuse_pending(pending, out);
         }
         for room in self.rooms.values_mut() {
@@ -381,9 +381,12 @@ impl Login {
             }
             Pending::Nick { request, .. }
             | Pending::Moderation { request, .. }
-            | Pending::Stanza(request)
-            | Pending::Part { request, .. } => {
-                out.send(Request::refuse(&request, &problem));
+            | Pending::Stanza(request) => out.send(request.refuse(&problem)),
+            Pending::Part { request, rest, .. } => {
+                for other in &rest {
+                    self.pending.remove(other);
+                }
+                out.send(request.refuse(&problem));
             }
             Pending::Asked { asker, .. } => {
                 let text = problem.text.unwrap_or_default();

@@ -7,7 +7,7 @@ use viaduct_bridge::{
 };
 
 use super::Login;
-use super::outcomes::{Act, Pending, Request};
+use super::pending::{Act, Pending, Request};
 use crate::effect::Effects;
 use crate::ns;
 use crate::payload;
@@ -166,9 +166,7 @@ impl Login {
             return Err(Problem::new(Condition::BadRequest));
         };
         let found = self.known(&Recipient::Room(id.clone()), &asked)?;
-        if self.pending.len() >= self.ctx.max_pending {
-            return Err(too_many());
-        }
+        self.pending.room_for(1, self.ctx.most_pending)?;
         let reason = payload
             .get_child("reason", ns::MODERATE)
             .map(|reason| Name::from(reason.text().trim()))
@@ -200,7 +198,7 @@ impl Login {
     /// The message that is meant, with at least one id of the network.
     fn known(&mut self, to: &Recipient, asked: &Asked) -> Result<Found, Problem> {
         let Some(found) = self.found.take() else {
-            let waits = self.pending.values().any(|pending| {
+            let waits = self.pending.iter().any(|pending| {
                 matches!(pending, Pending::Message { record, .. }
                     if record.to == *to && record.client_id.as_ref() == Some(&asked.id))
             });
@@ -254,9 +252,7 @@ impl Login {
 
     /// What is on record of a relation that says nothing, until the network has answered.
     fn outbox_record(&self, to: &Recipient, stanza: &Incoming) -> Result<OutboxRecord, Problem> {
-        if self.pending.len() >= self.ctx.max_pending {
-            return Err(too_many());
-        }
+        self.pending.room_for(1, self.ctx.most_pending)?;
         Ok(OutboxRecord {
             txn: self.ctx.ids.txn(),
             login: self.id,
@@ -316,9 +312,4 @@ fn offered(level: Level, what: &str) -> Result<(), Problem> {
     }
     let text = format!("{what} cannot be carried to this server.");
     Err(Problem::because(Condition::NotAcceptable, text))
-}
-
-fn too_many() -> Problem {
-    let text = "Too many of your messages wait for the network. Try again in a moment.";
-    Problem::because(Condition::ResourceConstraint, text)
 }

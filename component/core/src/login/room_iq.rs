@@ -163,13 +163,11 @@ impl Login {
         if capabilities.ranks == Level::Rejected && capabilities.kick == Level::Rejected {
             return out.send_opt(stanza.error(&Problem::new(Condition::NotAllowed)));
         }
-        match room.admin_commands(&self.ctx, &stanza.from.to_bare(), query) {
-            Ok(commands) if self.pending.len() + commands.len() > self.ctx.max_pending => {
-                let text = "Too many of your requests wait for the network.";
-                out.send_opt(stanza.error(&Problem::because(Condition::ResourceConstraint, text)));
-            }
-            Ok(commands) => self.await_all(stanza, commands, None, out),
-            Err(problem) => out.send_opt(stanza.error(&problem)),
+        let begun = room
+            .admin_commands(&self.ctx, &stanza.from.to_bare(), query)
+            .and_then(|commands| self.await_all(stanza, commands, None, out));
+        if let Err(problem) = begun {
+            out.send_opt(stanza.error(&problem));
         }
     }
 

@@ -6,7 +6,7 @@ use minidom::Element;
 use viaduct_bridge::{Command, Failure, Name, RoomId, Secret, Timestamp};
 
 use super::Login;
-use super::outcomes::Pending;
+use super::pending::{Pending, Request};
 use crate::effect::{Effect, Effects, Timer};
 use crate::names;
 use crate::ns;
@@ -258,8 +258,11 @@ impl Login {
             ));
             return;
         };
+        if let Err(problem) = self.pending.room_for(1, self.ctx.most_pending) {
+            return out.send_opt(stanza.error(&problem));
+        }
         let txn = self.ctx.ids.txn();
-        let request = super::outcomes::Request::of(stanza);
+        let request = Request::of(stanza);
         self.pending.insert(txn, Pending::Nick { wish: nick, request });
         self.submit(
             Command::SetNick {

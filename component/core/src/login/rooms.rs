@@ -3,7 +3,7 @@
 use viaduct_bridge::{Name, PersonEvent, PersonId, RoomEvent, RoomId, Timestamp};
 
 use super::Login;
-use super::outcomes::Pending;
+use super::pending::Pending;
 use crate::effect::{Effect, Effects, Timer};
 use crate::portal::Place;
 use crate::records::PortalId;
@@ -54,7 +54,7 @@ impl Login {
             RoomEvent::FlagsChanged(flags) => room.flags_changed(ctx, flags, out),
             RoomEvent::TopicChanged(topic) => room.topic_changed(ctx, topic, out),
             RoomEvent::Message(message) => match message.txn {
-                Some(txn) if self.pending.contains_key(&txn) => self.echoed(txn, &message, out),
+                Some(txn) if self.pending.contains(&txn) => self.echoed(txn, &message, out),
                 _ => room.said(ctx, &message, (self.found.as_ref(), markable), out),
             },
             RoomEvent::Read { upto } => room.read_elsewhere(ctx, upto, self.found.as_ref(), out),
@@ -75,7 +75,7 @@ impl Login {
     ) {
         match event {
             PersonEvent::Message(message) => match message.txn {
-                Some(txn) if self.pending.contains_key(&txn) => self.echoed(txn, &message, out),
+                Some(txn) if self.pending.contains(&txn) => self.echoed(txn, &message, out),
                 _ => self.chat_said(now, person, &message, out),
             },
             PersonEvent::Typing(state) => self.chat_typing(now, person, state, out),
@@ -120,11 +120,11 @@ impl Login {
     fn renamed(&mut self, person: &PersonId, to: &Name, nick: &Name, out: &mut Effects) {
         let wished = self
             .pending
-            .values()
+            .iter()
             .any(|pending| matches!(pending, Pending::Nick { wish, .. } if wish == nick));
         let wishing = self
             .pending
-            .values()
+            .iter()
             .any(|pending| matches!(pending, Pending::Nick { .. }));
         for room in self
             .rooms

@@ -6,7 +6,7 @@ use std::time::Duration;
 use viaduct_bridge::{Address, Command, Failure, Name, Relations, RoomId, ServerEvent, ServerId, Timestamp};
 
 use super::Login;
-use super::outcomes::Pending;
+use super::pending::Pending;
 use crate::effect::{Effect, Effects, Timer};
 use crate::ns;
 use crate::portal::presence::status;
@@ -388,10 +388,7 @@ impl Login {
             let text = format!("You are not connected to {id}.");
             return Err(Problem::because(Condition::ServiceUnavailable, text));
         }
-        if self.pending.len() >= self.ctx.max_pending {
-            let text = "Too many of your requests wait for the network.";
-            return Err(Problem::because(Condition::ResourceConstraint, text));
-        }
+        self.pending.room_for(1, self.ctx.most_pending)?;
         let txn = self.ctx.ids.txn();
         self.pending.insert(txn, pending);
         let server = id.clone();

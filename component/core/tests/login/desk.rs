@@ -11,7 +11,7 @@ use viaduct_bridge::{
     SessionContext, Step, Timestamp,
 };
 use viaduct_core::access::{Access, Registration};
-use viaduct_core::context::{Context, Entropy, IdSource, RuleBook, Rules};
+use viaduct_core::context::{Context, Entropy, IdSource, MostPending, RuleBook, Rules};
 use viaduct_core::effect::{Effect, Effects, Input, Mark, Related};
 use viaduct_core::login::{Login, Referring};
 use viaduct_core::records::{LoadedLogin, LoginId, LoginRecord, Preferences};
@@ -210,7 +210,10 @@ impl Desk {
             entropy: Box::new(NoEntropy),
             occupant_secret: [1; 32],
             version: "1.2.3",
-            max_pending: 100,
+            most_pending: MostPending {
+                commands: 100,
+                bytes: 20_000,
+            },
         };
         change(&mut ctx);
         let ctx = Arc::new(ctx);

@@ -56,7 +56,7 @@ fn however_many_cannot_be_invited_one_error_says_so() {
 
 #[test]
 fn where_not_all_may_wait_nobody_is_invited() {
-    let mut desk = Desk::with(None, |ctx| ctx.max_pending = 2);
+    let mut desk = Desk::with(None, |ctx| ctx.most_pending.commands = 2);
     desk.input(Input::Start);
     desk.input(Input::LinkUp);
     desk.join(&[]);

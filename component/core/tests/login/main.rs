@@ -11,6 +11,7 @@ mod invitations;
 mod links;
 mod loops;
 mod missed;
+mod pending;
 mod read;
 mod registration;
 mod relations;

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use viaduct_bridge::outgoing::OutgoingPolicy;
 use viaduct_bridge::{Bridge, Name, Notebook, Timestamp};
-use viaduct_core::context::{Context, Entropy, IdSource, RuleBook, Rules};
+use viaduct_core::context::{Context, Entropy, IdSource, MostPending, RuleBook, Rules};
 use viaduct_core::effect::{Effects, Input};
 use viaduct_core::login::{Login, Referring};
 use viaduct_core::refer::Lookup;
@@ -21,8 +21,12 @@ use crate::actor::{Alarm, Core, Gateway, Router, Steward};
 use crate::config::GatewaySettings;
 use crate::link::{Limits, Link, Room, Supervisor, Upward};
 
-/// How many messages of one user may be unanswered by the network.
-const MAX_PENDING: usize = 4096;
+/// How much of one user may be unanswered by the network. Each byte is there several times: on its way to the store, to
+/// the network, and until it can be shown.
+const MOST_PENDING: MostPending = MostPending {
+    commands: 4096,
+    bytes: 2 << 20,
+};
 /// How many logins are read from the record at a time.
 const PAGE: u32 = 500;
 /// The pause between the starts of two logins that have something to go on with.
@@ -153,7 +157,7 @@ pub(super) fn start(settings: &GatewaySettings, shared: &Shared) -> Result<(Runn
         entropy: Box::new(SystemEntropy),
         occupant_secret,
         version: env!("CARGO_PKG_VERSION"),
-        max_pending: MAX_PENDING,
+        most_pending: MOST_PENDING,
     });
     let link = Arc::new(Link::new(domain.clone(), Room::default()));
     let reloadable = Reloadable {

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use viaduct_bridge::loopback::{LoopbackBridge, LoopbackNetwork, Settings};
 use viaduct_bridge::{BoxFuture, Name, Timestamp, TransactionId};
 use viaduct_core::access::{Access, Registration};
-use viaduct_core::context::{Context, Entropy, IdSource, RuleBook, Rules};
+use viaduct_core::context::{Context, Entropy, IdSource, MostPending, RuleBook, Rules};
 use viaduct_core::effect::{Effect, Effects, Input, Mark, ReplayRequest, Timer};
 use viaduct_core::errand::{Errand, Order, Reach, RequestId, Said};
 use viaduct_core::login::Referring;
@@ -63,7 +63,10 @@ impl Stage {
             entropy: Box::new(NoEntropy),
             occupant_secret: [0; 32],
             version: "0",
-            max_pending: 100,
+            most_pending: MostPending {
+                commands: 100,
+                bytes: 20_000,
+            },
         };
         let (core_heard, core_memory) = (Arc::clone(&heard), Arc::clone(&memory));
         let gateway = Gateway {
