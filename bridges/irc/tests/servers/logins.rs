@@ -34,8 +34,7 @@ async fn ask_for_password(peer: &mut Peer) {
         peer.say(":irc.test 903 alice :SASL authentication successful")
             .await;
         peer.until("CAP END").await;
-        peer.say(":irc.test 001 alice :Welcome\n:irc.test 376 alice :End")
-            .await;
+        peer.greet_alice().await;
     } else {
         peer.say(":irc.test 904 alice :No such luck").await;
     }
@@ -234,8 +233,7 @@ async fn credentials_go_to_their_own_server_only() {
     assert_eq!(user, "USER alice 0 * :A. L.");
     peer.say(":irc.test CAP * LS :sasl=PLAIN").await;
     assert_eq!(peer.until("CAP").await, "CAP END");
-    peer.say(":irc.test 001 alice :Welcome\n:irc.test 376 alice :End")
-        .await;
+    peer.greet_alice().await;
     alice
         .server_event("login", |e| matches!(e, ServerEvent::Online { .. }))
         .await;
@@ -319,8 +317,7 @@ async fn a_certificate_logs_in() {
         peer.until("AUTHENTICATE +").await;
         peer.say(":irc.test 903 alice :ok").await;
         peer.until("CAP END").await;
-        peer.say(":irc.test 001 alice :Welcome\n:irc.test 376 alice :End")
-            .await;
+        peer.greet_alice().await;
         peer.until("QUIT").await;
     };
     let (step, ()) = tokio::join!(log_in(&bridge, None, &answers), play);

@@ -134,8 +134,7 @@ async fn both_sides_prove_that_they_know_the_password() {
     peer.say(":irc.test 903 alice :SASL authentication successful")
         .await;
     peer.until("CAP END").await;
-    peer.say(":irc.test 001 alice :Welcome\n:irc.test 376 alice :End")
-        .await;
+    peer.greet_alice().await;
     alice
         .server_event("login", |e| matches!(e, ServerEvent::Online { .. }))
         .await;

@@ -104,6 +104,12 @@ impl Peer {
         self.write(text.as_bytes()).await;
     }
 
+    /// The login is done.
+    pub(crate) async fn greet_alice(&mut self) {
+        self.say(":irc.test 001 alice :Welcome\n:irc.test 376 alice :End")
+            .await;
+    }
+
     pub(crate) async fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.expect("the client reads");
         self.stream.flush().await.expect("the client reads");

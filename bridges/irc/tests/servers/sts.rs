@@ -181,8 +181,7 @@ async fn an_account_is_tried_where_tls_is() {
         peer.until("AUTHENTICATE").await;
         peer.say(":irc.test 903 alice :ok").await;
         peer.until("CAP END").await;
-        peer.say(":irc.test 001 alice :Welcome\n:irc.test 376 alice :End")
-            .await;
+        peer.greet_alice().await;
         peer.until("QUIT").await;
     };
     let answers = [

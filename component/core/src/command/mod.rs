@@ -137,7 +137,7 @@ struct Session {
     stage: usize,
     answers: Answers,
     expires: Timestamp,
-    /// The id of the request that waits for a login flow.
+    /// The id of the request that waits for the network: for a step of a login, or for what a server answers.
     waiting: Option<String>,
 }
 

@@ -13,12 +13,12 @@ pub(super) const DISCONNECT: Definition = Definition {
     at: &[At::Server],
     who: Who::Member,
     form: |_, _, _, _| None,
-    run: |login, run| match server_of(login, &run.target) {
-        Some(server) if login.leave_server(&server, "You have left the server.", run.out) => {
-            Reply::Done(format!("You have left {server}."))
-        }
-        Some(server) => Reply::Failed(format!("You are not connected to {server}.")),
-        None => Reply::Failed("This is no server.".into()),
+    run: |login, run| {
+        with_server(login, &run.target, |login, server| {
+            login
+                .leave_server(server, "You have left the server.", run.out)
+                .then(|| format!("You have left {server}."))
+        })
     },
 };
 
@@ -29,12 +29,12 @@ pub(super) const RECONNECT: Definition = Definition {
     at: &[At::Server],
     who: Who::Member,
     form: |_, _, _, _| None,
-    run: |login, run| match server_of(login, &run.target) {
-        Some(server) if login.reconnect(&server, run.out) => {
-            Reply::Done(format!("Connecting to {server} anew."))
-        }
-        Some(server) => Reply::Failed(format!("You are not connected to {server}.")),
-        None => Reply::Failed("This is no server.".into()),
+    run: |login, run| {
+        with_server(login, &run.target, |login, server| {
+            login
+                .reconnect(server, run.out)
+                .then(|| format!("Connecting to {server} anew."))
+        })
     },
 };
 
@@ -70,6 +70,21 @@ pub(super) const RAW: Definition = Definition {
         }
     },
 };
+
+/// Does something about the server that a command is about, if the user is connected to it: what then is told.
+fn with_server(
+    login: &mut Login,
+    target: &Target,
+    act: impl FnOnce(&mut Login, &ServerId) -> Option<String>,
+) -> Reply {
+    let Some(server) = server_of(login, target) else {
+        return Reply::Failed("This is no server.".into());
+    };
+    act(login, &server).map_or_else(
+        || Reply::Failed(format!("You are not connected to {server}.")),
+        Reply::Done,
+    )
+}
 
 /// The server that a command is about.
 fn server_of(login: &Login, target: &Target) -> Option<ServerId> {

@@ -50,6 +50,14 @@ fn leave(desk: &mut Desk) -> String {
     desk.stanza(&gone).join("\n")
 }
 
+/// The user is in the room, alone, and it is kept.
+fn in_kept_room() -> Desk {
+    let mut desk = Desk::ready();
+    desk.join(&[]);
+    configure(&mut desk, ROOM, "configure", &[("persistent", "yes")]);
+    desk
+}
+
 #[test]
 fn a_room_that_is_kept_is_not_left_with_the_last_client() {
     let mut desk = Desk::ready();
@@ -73,9 +81,7 @@ fn a_room_that_is_kept_is_not_left_with_the_last_client() {
 
 #[test]
 fn switching_it_off_leaves_a_room_that_no_client_is_in() {
-    let mut desk = Desk::ready();
-    desk.join(&[]);
-    configure(&mut desk, ROOM, "configure", &[("persistent", "yes")]);
+    let mut desk = in_kept_room();
     leave(&mut desk);
     let off = configure(&mut desk, ROOM, "configure", &[("persistent", "default")]).join("\n");
     assert!(
@@ -100,9 +106,7 @@ fn leaving_by_command_ends_a_room_that_is_kept() {
 
 #[test]
 fn who_is_kicked_is_not_kept() {
-    let mut desk = Desk::ready();
-    desk.join(&[]);
-    configure(&mut desk, ROOM, "configure", &[("persistent", "yes")]);
+    let mut desk = in_kept_room();
     let how = Departure::Kicked {
         by: Some("op".into()),
     };
@@ -112,9 +116,7 @@ fn who_is_kicked_is_not_kept() {
 
 #[test]
 fn a_kept_room_whose_server_is_away_is_tried_again() {
-    let mut desk = Desk::ready();
-    desk.join(&[]);
-    configure(&mut desk, ROOM, "configure", &[("persistent", "yes")]);
+    let mut desk = in_kept_room();
     leave(&mut desk);
     let failure = viaduct_bridge::Failure::transient("The server is away.");
     let out = desk.room(RoomEvent::Refused { failure });
@@ -284,9 +286,7 @@ fn who_waits_is_answered_when_the_user_logs_out() {
 
 #[test]
 fn a_throttled_join_ends_no_keeping() {
-    let mut desk = Desk::ready();
-    desk.join(&[]);
-    configure(&mut desk, ROOM, "configure", &[("persistent", "yes")]);
+    let mut desk = in_kept_room();
     leave(&mut desk);
     let failure = viaduct_bridge::Failure::refused(viaduct_bridge::Refusal::Throttled, "Too fast.");
     let out = desk.room(RoomEvent::Refused { failure }).join("\n");

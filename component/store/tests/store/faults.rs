@@ -203,11 +203,8 @@ async fn a_lost_connection_is_made_anew() {
     db.drop().await;
 }
 
-/// The server commits, but its answer is lost: after reconnecting, the writer sees that it is done and does not do it
-/// again.
-#[tokio::test]
-async fn a_commit_whose_answer_was_lost_is_not_repeated() {
-    let Some(db) = Db::postgres().await else { return };
+/// A store whose connections go through a proxy.
+async fn open_through_proxy(db: &Db) -> (Proxy, Store) {
     let url = db.config().url;
     let (before, rest) = url.rsplit_once('@').expect("a user in the URL");
     let (server, name) = rest.split_once('/').expect("a database in the URL");
@@ -218,6 +215,15 @@ async fn a_commit_whose_answer_was_lost_is_not_repeated() {
     };
     let key = viaduct_store::SealingKey::load_or_create(&config.key_file).expect("a key");
     let store = Store::open(config, key).await.expect("the store opens");
+    (proxy, store)
+}
+
+/// The server commits, but its answer is lost: after reconnecting, the writer sees that it is done and does not do it
+/// again.
+#[tokio::test]
+async fn a_commit_whose_answer_was_lost_is_not_repeated() {
+    let Some(db) = Db::postgres().await else { return };
+    let (proxy, store) = open_through_proxy(&db).await;
     commit(&store, user_with_room(1)).await;
     for position in 1..=3 {
         proxy.swallow_next();
@@ -267,16 +273,7 @@ async fn commits_that_the_server_has_lost_are_noticed() {
 #[tokio::test]
 async fn a_server_that_comes_back_is_waited_for() {
     let Some(db) = Db::postgres().await else { return };
-    let url = db.config().url;
-    let (before, rest) = url.rsplit_once('@').expect("a user in the URL");
-    let (server, name) = rest.split_once('/').expect("a database in the URL");
-    let proxy = Proxy::before(server.to_owned()).await;
-    let config = StoreConfig {
-        url: format!("{before}@127.0.0.1:{}/{name}", proxy.port),
-        ..db.config()
-    };
-    let key = viaduct_store::SealingKey::load_or_create(&config.key_file).expect("a key");
-    let store = Store::open(config, key).await.expect("the store opens");
+    let (proxy, store) = open_through_proxy(&db).await;
     commit(&store, user_with_room(1)).await;
     let mut lane = store.lane();
     proxy.go_away();
