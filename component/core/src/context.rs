@@ -33,6 +33,10 @@ pub struct Context {
     pub version: &'static str,
     /// How much of one user may be unanswered by the network.
     pub most_pending: MostPending,
+    /// Set where the process before this one ended without taking leave: until then, whoever turns out to have been
+    /// there is told. What the XMPP server had handed to that process and it had not read is gone, and nobody else
+    /// knows of it.
+    pub aftermath: Option<Timestamp>,
 }
 
 /// How much may be unanswered by the network at a time.

@@ -141,6 +141,7 @@ impl Login {
         self.entry.probing = false;
         let (first, to_gateway) = (self.online.is_empty(), to.as_str() == GATEWAY);
         self.online.add(resource, to);
+        self.tell_aftermath(out);
         if first {
             self.log_in(out);
         } else if to_gateway {

@@ -98,6 +98,8 @@ pub struct Login {
     pending: Unanswered,
     /// Messages that were not carried and whose senders may not know it yet.
     failed: HashMap<TransactionId, (Arc<OutboxRecord>, Failure)>,
+    /// Whether the user is still to be told that the gateway ended without taking leave.
+    aftermath: bool,
     /// The rooms of servers, as they were told lately.
     lists: Lists,
     profiles: Profiles,
@@ -141,6 +143,7 @@ impl Login {
             rooms: HashMap::new(),
             chats: HashMap::new(),
             contacts: HashMap::new(),
+            aftermath: true,
             pending: Unanswered::default(),
             failed: HashMap::new(),
             lists: Lists::default(),
@@ -297,9 +300,22 @@ impl Login {
         for txn in failed {
             self.tell_failure(txn, out);
         }
+        if self.rooms.values().any(|room| !room.is_unused()) {
+            self.tell_aftermath(out);
+        }
         self.say_warnings(out);
         self.look_for_user(out);
         self.show_contacts(out);
+    }
+
+    /// Says once that what was sent lately may be lost, if the process before this one ended without taking leave.
+    fn tell_aftermath(&mut self, out: &mut Effects) {
+        let recent = self.ctx.aftermath.is_some_and(|until| self.now < until);
+        if std::mem::take(&mut self.aftermath) && recent && self.shut_out().is_none() {
+            let text = "The gateway stopped without warning and is back now. What you sent just before, and of which \
+                        you do not see that it was delivered, may not have arrived.";
+            self.say(text, out);
+        }
     }
 
     fn link_down(&mut self) {

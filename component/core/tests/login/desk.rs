@@ -214,6 +214,7 @@ impl Desk {
                 commands: 100,
                 bytes: 20_000,
             },
+            aftermath: None,
         };
         change(&mut ctx);
         let ctx = Arc::new(ctx);

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admin;
+mod aftermath;
 mod asking;
 mod clock;
 mod contacts;

@@ -74,6 +74,8 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) alarm: Arc<dyn Alarm>,
     pub(super) steward: Arc<dyn Steward>,
+    /// Until when users are told that the process before this one ended without taking leave.
+    pub(super) aftermath: Option<Timestamp>,
 }
 
 /// The bridge of a network, which takes another configuration while it is at work.
@@ -158,6 +160,7 @@ pub(super) fn start(settings: &GatewaySettings, shared: &Shared) -> Result<(Runn
         occupant_secret,
         version: env!("CARGO_PKG_VERSION"),
         most_pending: MOST_PENDING,
+        aftermath: shared.aftermath,
     });
     let link = Arc::new(Link::new(domain.clone(), Room::default()));
     let reloadable = Reloadable {

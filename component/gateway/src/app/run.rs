@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use futures::future::join_all;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use viaduct_bridge::{Notebook, Timestamp};
 use viaduct_core::errand::Order;
 use viaduct_store::{SealingKey, Store};
 
@@ -25,6 +26,11 @@ const LOGINS: Duration = Duration::from_millis(3700);
 const STORE: Duration = Duration::from_millis(700);
 /// How long the links may take after that.
 const LINKS: Duration = Duration::from_millis(500);
+
+/// Under this key the notebook says that a gateway is at work: who finds it at the start comes after one that was killed.
+const AT_WORK: &str = "viaduct.at-work";
+/// How long after such a start users are told of it.
+const AFTERMATH: Duration = Duration::from_secs(300);
 
 /// The status of a process that wants to be started again (EX_TEMPFAIL of sysexits.h): `Restart=on-failure` of systemd, and
 /// `on-failure` of container runtimes, take every status but 0 for that.
@@ -53,6 +59,7 @@ pub(super) async fn run(settings: Settings, path: PathBuf, keys: Keys) -> Result
             return Ok(ExitCode::SUCCESS);
         }
     };
+    let aftermath = begin(&*store.notebook());
     let (bell, mut rung) = mpsc::channel(1);
     let (steward, mut orders) = Steward::new();
     let shared = Shared {
@@ -61,6 +68,7 @@ pub(super) async fn run(settings: Settings, path: PathBuf, keys: Keys) -> Result
         limits: settings.limits,
         alarm: Arc::new(Bell(bell)),
         steward: Arc::new(steward),
+        aftermath,
     };
     let gateways = settings
         .gateways
@@ -120,6 +128,21 @@ pub(super) async fn run(settings: Settings, path: PathBuf, keys: Keys) -> Result
     Ok(code)
 }
 
+/// Notes that a gateway is at work. If one was before it and did not end its note: until when users are told.
+fn begin(notebook: &dyn Notebook) -> Option<Timestamp> {
+    let now = Timestamp::from_system(SystemTime::now());
+    let crashed = notebook.get(AT_WORK).is_some_and(|note| !note.is_empty());
+    notebook.put(AT_WORK, "yes");
+    if !crashed {
+        return None;
+    }
+    tracing::warn!(
+        "the last run of the gateway ended without taking leave: users are told that messages may be lost"
+    );
+    let micros = i64::try_from(AFTERMATH.as_micros()).unwrap_or(i64::MAX);
+    Some(Timestamp(now.0.saturating_add(micros)))
+}
+
 /// Reads the configuration again, and says in the log what came of it.
 fn reload(reloader: &mut Reloader) -> Obeyed {
     let obeyed = reloader.reload();
@@ -137,6 +160,7 @@ async fn stop(store: &Store, gateways: Vec<Running>) {
         gateway.router.stop(LOGINS)
     }))
     .await;
+    store.notebook().put(AT_WORK, "");
     if timeout(STORE, store.close()).await.is_err() {
         tracing::error!("the database did not take everything in time");
     }

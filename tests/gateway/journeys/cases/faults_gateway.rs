@@ -2,7 +2,8 @@
 //!
 //! The ledger: each message of the user was reflected and is on IRC once; or was refused with an error and is not
 //! there; or was said to be uncertain; or died unanswered on the way to the gateway, and is not there. (The server
-//! tells nobody about what it wrote into a socket that then broke; what the gateway has read it must account for.)
+//! tells nobody about what it wrote into a socket that then broke. What the gateway has read it must account for; that
+//! there may be more, the user is told once after each kill.)
 
 use std::collections::HashMap;
 
@@ -86,6 +87,11 @@ async fn the_gateway_is_killed_at_ten_moments(t: Ctx) -> Result<()> {
 
     had.extend(phone.take_all(|stanza| stanza.is_message()));
     let stanzas = had;
+    let told = stanzas
+        .iter()
+        .filter(|stanza| is_told(stanza, t.gateway()))
+        .count();
+    ensure!(told == KILLS, "of {KILLS} kills the user was told {told} times");
     ledger(&mine, &stanzas, &seen)?;
     incoming(&stanzas, &room, alice.nick(), &hers)?;
     no_gap_while_attached(&stanzas, &room, alice.nick(), &hers, &floor)?;
@@ -98,6 +104,15 @@ async fn the_gateway_is_killed_at_ten_moments(t: Ctx) -> Result<()> {
     ensure!(unique.len() == ids.len(), "the archive has an id twice");
     let left = |stanza: &Element| stanza.is_presence() && stanza.has_status(110);
     phone.expect_none("a leave or join", t.gateway(), left).await
+}
+
+/// Whether the gateway says that messages may be lost.
+fn is_told(stanza: &Element, gateway: &str) -> bool {
+    stanza.is_from(gateway)
+        && stanza.kind() == "chat"
+        && stanza
+            .body()
+            .is_some_and(|text| text.contains("may not have arrived"))
 }
 
 /// Takes messages, in order, up to the one that is meant.

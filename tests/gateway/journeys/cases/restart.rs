@@ -110,6 +110,12 @@ async fn restart(t: Ctx, signal: &str) -> Result<()> {
         in_order_and_once(client, &room, &format!("{room}/{}", alice.nick()), &wanted)?;
         only_differences(client, &room, &caroline, dave.nick())?;
     }
+    let told = phone.take_all(|stanza| {
+        let loss = |text: String| text.contains("may not have arrived");
+        stanza.is_from(t.gateway()) && stanza.body().is_some_and(loss)
+    });
+    let crashed = usize::from(signal == "KILL");
+    ensure!(told.len() == crashed, "told of a loss {} times", told.len());
     alice.say(&nick, "psst again").await?;
     phone
         .expect("the private message", |stanza| {

@@ -67,6 +67,7 @@ impl Stage {
                 commands: 100,
                 bytes: 20_000,
             },
+            aftermath: None,
         };
         let (core_heard, core_memory) = (Arc::clone(&heard), Arc::clone(&memory));
         let gateway = Gateway {
