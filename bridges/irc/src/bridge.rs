@@ -10,7 +10,7 @@ use viaduct_bridge::{
     Notebook, Relations, Scope, ServerId, Session, SessionContext, Settings,
 };
 
-use crate::client::to_irc::MAX_MESSAGE_BYTES;
+use crate::client::MAX_MESSAGE_BYTES;
 use crate::config::{ConfigError, IrcConfig, Setup};
 use crate::conn::dial::Dialler;
 use crate::conn::ident::{self, Listening};

@@ -109,7 +109,10 @@ impl Group {
         match self {
             Self::Talk => any(&[Part::Out, Part::In, Part::Latency, Part::Join]),
             Self::Crowd => any(&[Part::Crowd]) && subject != Subject::Echo,
-            Self::Beside => any(&[Part::Beside]) && subject != Subject::Echo,
+            // With history Biboumi is slower than the flood: what comes behind it would wait for minutes.
+            Self::Beside => {
+                any(&[Part::Beside]) && !matches!(subject, Subject::Echo | Subject::BiboumiHistory)
+            }
             Self::Netsplit => any(&[Part::Netsplit]) && subject != Subject::Echo,
             // It hardly varies and takes long.
             Self::Memory => any(&[Part::Memory]) && (round == 0 || options.only == [Part::Memory]),

@@ -14,7 +14,7 @@ use viaduct_bridge::{
 
 use crate::proto::line::Line;
 
-use super::pending::{Part, Pending, State, What, outcome};
+use super::pending::{Part, Pending, Piece, State, What, outcome};
 
 /// How long an answer to a label or an echo is waited for before a fence asks.
 const ECHO_PATIENCE: Duration = Duration::from_secs(10);
@@ -68,7 +68,7 @@ impl Book {
         what: What,
         target: Name,
         person: Option<Name>,
-        lines: Vec<Line>,
+        lines: Vec<impl Into<Piece>>,
     ) -> u64 {
         let seq = self.next;
         self.next += 1;
@@ -89,7 +89,7 @@ impl Book {
         u16::try_from(first).unwrap_or(u16::MAX)
     }
 
-    /// Appends a line of a command, unless it was given up. With labels its answer is recognised by itself; with an
+    /// Appends a line of a command, unless it was given up; gives how many lines a server counts. With labels its answer is recognised by itself; with an
     /// echo no fence is needed at first.
     pub(super) fn write(
         &mut self,
@@ -98,29 +98,31 @@ impl Book {
         echo: bool,
         now: Instant,
         out: &mut Vec<u8>,
-    ) {
+    ) -> usize {
         let fence = self.sent + 1;
         let Some(pending) = self.get_mut(seq) else {
-            return;
+            return 0;
         };
         let echoed = labels || echo && pending.what.says();
         let Some(line) = pending.parts.get_mut(usize::from(part)) else {
-            return;
+            return 0;
         };
         if line.state != State::Queued {
-            return;
+            return 0;
         }
         line.state = State::Written { fence };
         if labels {
-            line.line.write_labelled(format_args!("{seq}.{part}"), out);
+            line.line.write(Some(format_args!("{seq}.{part}")), out);
         } else {
-            line.line.write(out);
+            line.line.write(None, out);
         }
+        let weight = line.line.weight();
         if echoed {
             self.unechoed.get_or_insert(now);
         } else {
             self.unfenced = true;
         }
+        weight
     }
 
     /// Whether a fence is to be written. `tight`: lines of our own should be few, so one at a time.

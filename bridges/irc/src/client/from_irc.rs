@@ -4,6 +4,7 @@ use crate::proto::format;
 use crate::proto::message::Message;
 
 use super::book::PartId;
+use super::multiline::Part;
 use super::pending::{Pending, What};
 use super::{Client, Now, Phase, is_sane, refusal, whois};
 
@@ -22,6 +23,11 @@ impl Client {
         }
         if message.source.is_some_and(|source| !is_sane(source.nick)) {
             return;
+        }
+        match self.on_multiline(&message) {
+            Part::None => {}
+            Part::Kept => return,
+            Part::Whole(line) => return self.line(now, &line),
         }
         if self.on_history_line(now, &message) {
             return;

@@ -23,6 +23,7 @@ mod members;
 mod messages;
 mod missed;
 mod modern;
+mod multiline;
 mod nicknames;
 mod pending;
 mod people;
@@ -38,7 +39,8 @@ mod replies;
 mod rooms;
 mod settings;
 mod snapshot;
-pub(crate) mod to_irc;
+mod speech;
+mod to_irc;
 #[cfg(test)]
 mod transcript;
 mod typing;
@@ -69,6 +71,7 @@ use queue::{Bucket, Queue};
 use realname::RealName;
 use registration::Registration;
 pub(crate) use rooms::Rooms;
+pub(crate) use speech::MAX_MESSAGE_BYTES;
 use watch::Watch;
 use who::Who;
 

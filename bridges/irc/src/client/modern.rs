@@ -2,7 +2,10 @@
 
 use viaduct_bridge::Relations;
 
+use crate::proto::multiline::Limits;
+
 use super::missed::OpenPage;
+use super::multiline::Open;
 use super::read::Marks;
 use super::typing::Typists;
 
@@ -14,5 +17,9 @@ pub(super) struct Modern {
     /// What the core was told about relations.
     pub(super) told_relations: Relations,
     pub(super) typists: Typists,
+    /// How much a message of several lines may have, where the server takes them.
+    pub(super) multiline: Option<Limits>,
+    /// Messages of several lines that have begun to come in.
+    pub(super) open: Vec<Open>,
     pub(super) marks: Marks,
 }

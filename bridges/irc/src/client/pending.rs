@@ -6,6 +6,7 @@ use viaduct_bridge::{
 };
 
 use crate::proto::line::Line;
+use crate::proto::multiline::Block;
 
 use super::book::Echo;
 
@@ -91,18 +92,65 @@ impl State {
     }
 }
 
-/// One line of a command.
+/// What goes out in one piece.
+pub(super) enum Piece {
+    Line(Line),
+    /// A message of several lines (IRCv3 draft/multiline).
+    Block(Box<Block>),
+}
+
+impl From<Line> for Piece {
+    fn from(line: Line) -> Self {
+        Self::Line(line)
+    }
+}
+
+impl Piece {
+    /// What it says.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Line(line) => line.text(),
+            Self::Block(block) => block.text(),
+        }
+    }
+
+    /// Adds a client-only tag.
+    pub(super) fn client_tag(&mut self, name: &'static str, value: &str) {
+        match self {
+            Self::Line(line) => line.client_tag(name, value),
+            Self::Block(block) => block.client_tag(name, value),
+        }
+    }
+
+    /// How many lines a server counts.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Line(_) => 1,
+            Self::Block(block) => block.weight(),
+        }
+    }
+
+    pub(super) fn write(&self, label: Option<std::fmt::Arguments<'_>>, out: &mut Vec<u8>) {
+        match (self, label) {
+            (Self::Line(line), Some(label)) => line.write_labelled(label, out),
+            (Self::Line(line), None) => line.write(out),
+            (Self::Block(block), label) => block.write(label, out),
+        }
+    }
+}
+
+/// One line of a command, or several that are one.
 pub(super) struct Part {
-    pub(super) line: Line,
+    pub(super) line: Piece,
     pub(super) state: State,
     /// A refusal of this line does not matter to the command (the kick behind a ban).
     pub(super) optional: bool,
 }
 
 impl Part {
-    pub(super) fn new(line: Line, optional: bool) -> Self {
+    pub(super) fn new(line: impl Into<Piece>, optional: bool) -> Self {
         Self {
-            line,
+            line: line.into(),
             state: State::Queued,
             optional,
         }
@@ -133,7 +181,7 @@ impl Pending {
         what: What,
         target: Name,
         person: Option<Name>,
-        lines: Vec<Line>,
+        lines: Vec<impl Into<Piece>>,
     ) -> Self {
         Self {
             seq,
@@ -147,6 +195,12 @@ impl Pending {
             at: None,
             altered: None,
         }
+    }
+
+    /// Whether it goes out as a message of several lines.
+    pub(super) fn is_multiline(&self) -> bool {
+        let block = |part: &Part| matches!(part.line, Piece::Block(_));
+        self.parts.iter().any(block)
     }
 
     /// Whether nothing of it has been written.

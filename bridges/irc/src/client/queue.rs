@@ -117,6 +117,13 @@ impl Bucket {
         self.take_above(0.0, now)
     }
 
+    /// Takes tokens that are perhaps not there yet: for what goes out in one piece. The next has to wait for them.
+    pub(super) fn owe(&mut self, tokens: usize) {
+        if matches!(self.flood, Flood::Rate { .. }) {
+            self.tokens -= f64::from(u32::try_from(tokens).unwrap_or(u32::MAX));
+        }
+    }
+
     /// Takes one token, if enough others are left for what the user may want next.
     pub(super) fn take_spare(&mut self, now: Instant) -> bool {
         self.take_above(self.reserve(), now)

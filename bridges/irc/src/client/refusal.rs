@@ -50,7 +50,11 @@ pub(super) fn of_reply(code: &str, words: &str) -> Failure {
             Refusal::NotAuthorized
         }
         "INVALID_TARGET" | "NO_SUCH_CHANNEL" | "NO_SUCH_NICK" => Refusal::NotFound,
-        "INVALID_PARAMS" | "INVALID_UTF8" | "NEED_MORE_PARAMS" => Refusal::NotAcceptable,
+        "INVALID_PARAMS"
+        | "INVALID_UTF8"
+        | "NEED_MORE_PARAMS"
+        | "MULTILINE_MAX_BYTES"
+        | "MULTILINE_MAX_LINES" => Refusal::NotAcceptable,
         "PRIVILEGE_NEEDED" | "PRIVS_NEEDED" | "CHANOP_PRIVS_NEEDED" => Refusal::Forbidden,
         "RATE_LIMITED" | "TEMPORARILY_UNAVAILABLE" | "TRY_AGAIN_LATER" => return transient(words),
         _ => Refusal::NotAllowed,

@@ -196,6 +196,7 @@ impl Client {
                 if let (Some(mechanisms), Some(login)) = (&told.mechanisms, &mut registration.login) {
                     login.offered(mechanisms);
                 }
+                self.modern.multiline = told.multiline.or(self.modern.multiline);
                 self.on_sts(told.sts);
                 if message.param(2) != "*" {
                     self.request_caps();
@@ -223,6 +224,7 @@ impl Client {
             }
             "NEW" => {
                 let told = registration.offer.read_offer(message.last());
+                self.modern.multiline = told.multiline.or(self.modern.multiline);
                 self.on_sts(told.sts);
             }
             "DEL" => self.caps.read_del(message.last()),
@@ -348,6 +350,7 @@ impl Client {
             "NEW" => {
                 let mut offer = CapSet::default();
                 let told = offer.read_offer(message.last());
+                self.modern.multiline = told.multiline.or(self.modern.multiline);
                 self.on_sts(told.sts);
                 // What it needs may have been granted long ago.
                 let wanted = offer.with(self.caps).wanted(false).without(self.caps);

@@ -13,7 +13,7 @@ use crate::proto::message::{Message, Source};
 
 use super::book::PartId;
 use super::messages::message_time;
-use super::pending::What;
+use super::pending::{Piece, What};
 use super::{Client, Now, is_sane};
 
 /// The most bytes of a reaction that is taken from others.
@@ -77,23 +77,30 @@ impl Client {
     }
 
     /// Adds the tags that name an answered message.
-    fn answering(&self, mut line: Line, to: &MessageId) -> Line {
-        for tag in REPLY_TAGS {
-            if self.isupport.tag_deny.allows(tag) {
-                line = line.client_tag(tag, &to.0);
-            }
-        }
-        line
+    fn answering(&self, line: Line, to: &MessageId) -> Line {
+        self.reply_tags()
+            .fold(line, |line, tag| line.with_client_tag(tag, &to.0))
     }
 
-    /// The first line of a message that refers to an older one.
-    pub(super) fn related(&self, line: Line, relation: &Relation<Target>) -> Result<Line, Failure> {
+    /// The tags that the server lets through for that.
+    fn reply_tags(&self) -> impl Iterator<Item = &'static str> {
+        let allows = |tag: &&'static str| self.isupport.tag_deny.allows(tag);
+        REPLY_TAGS.into_iter().filter(allows)
+    }
+
+    /// Lets the first line of a message refer to an older one.
+    pub(super) fn relate(&self, line: &mut Piece, relation: &Relation<Target>) -> Result<(), Failure> {
         let unsupported = |feature| Err(Failure::Unsupported { feature });
         match relation {
             Relation::Reply(target) if self.relations().replies >= Level::Partial => {
                 target.ids.first().map_or_else(
                     || unsupported("an answer to a message without a name"),
-                    |id| Ok(self.answering(line, id)),
+                    |id| {
+                        for tag in self.reply_tags() {
+                            line.client_tag(tag, &id.0);
+                        }
+                        Ok(())
+                    },
                 )
             }
             Relation::Reply(_) => unsupported("an answer to one message"),
@@ -133,7 +140,7 @@ impl Client {
         let lines = marks.iter().map(|(new, text)| {
             let tag = if *new { "draft/react" } else { "draft/unreact" };
             self.answering(Line::command("TAGMSG").arg(name), of)
-                .client_tag(tag, text)
+                .with_client_tag(tag, text)
         });
         let lines: Vec<Line> = lines.collect();
         let what = What::React {

@@ -69,7 +69,10 @@ impl Client {
 
     /// The oldest command of this name: about what the context names, if that is the target of any.
     fn replied_to(&self, verb: &str, context: &[&str]) -> Option<PartId> {
-        let same_verb = |pending: &Pending| pending.what.verb().eq_ignore_ascii_case(verb);
+        let batch = verb.eq_ignore_ascii_case("BATCH");
+        let same_verb = |pending: &Pending| {
+            pending.what.verb().eq_ignore_ascii_case(verb) || batch && pending.is_multiline()
+        };
         let named: Vec<_> = context.iter().map(|name| self.fold(name)).collect();
         self.book
             .oldest(|pending| same_verb(pending) && named.contains(&pending.target))

@@ -2,29 +2,17 @@
 
 use std::time::Instant;
 
-use viaduct_bridge::{
-    Command, Content, Failure, MessageKind, Name, Outcome, Rank, Recipient, Refusal, Relation, Target,
-    TransactionId,
-};
+use viaduct_bridge::{Command, Failure, Name, Outcome, Rank, Refusal, TransactionId};
 
 use crate::proto::caps::Cap;
 use crate::proto::line::Line;
-use crate::proto::{ctcp, format, split};
 
-use super::pending::{What, outcome};
+use super::pending::{Piece, What, outcome};
 use super::queue::{MOST_QUEUED, Queued};
 use super::{Client, Now, bans};
 
 /// How much is put together before it is written.
 const MOST_BYTES: usize = 64 * 1024;
-/// The longest host name that servers show (RFC 1123 permits more; servers cut at 63 or 64).
-const HOST_LEN: usize = 64;
-/// The longest user name that servers show, with the `~` of an unanswered ident.
-const USER_LEN: usize = 13;
-
-/// The most bytes of text of one message. It goes out in lines, at the pace that the server allows.
-pub(crate) const MAX_MESSAGE_BYTES: usize = 16 * 1024;
-
 impl Client {
     /// Does one command. Only while online; connecting and leaving is the driver's.
     pub(crate) fn command(&mut self, now: Now, command: Command) {
@@ -135,63 +123,6 @@ impl Client {
         self.queue.push_away(line);
     }
 
-    fn say(
-        &mut self,
-        txn: TransactionId,
-        to: Recipient,
-        content: Content,
-        relation: Option<&Relation<Target>>,
-    ) {
-        if content.text.plain.len() > MAX_MESSAGE_BYTES {
-            let words =
-                format!("This message is too long: at most {MAX_MESSAGE_BYTES} bytes can be carried.");
-            return self.fail(txn, Failure::refused(Refusal::NotAcceptable, words));
-        }
-        let notice = content.kind == MessageKind::Notice;
-        let emote = content.kind == MessageKind::Emote;
-        let verb = if notice { "NOTICE" } else { "PRIVMSG" };
-        let name = match &to {
-            Recipient::Room(room) => &room.room,
-            Recipient::Person(person) => &person.person,
-        };
-        let framing = if emote { ctcp::ACTION_OVERHEAD } else { 0 };
-        let around = split::overhead(self.prefix_len(), verb, name) + framing;
-        let room = 512_usize.saturating_sub(around).max(40);
-        let mut lines = Vec::new();
-        for line in format::to_lines(&content.text) {
-            for piece in format::cut(&line, room) {
-                let line = Line::command(verb).arg(name);
-                lines.push(if emote {
-                    line.trailing(&ctcp::frame("ACTION", &piece))
-                } else {
-                    line.trailing(&piece)
-                });
-            }
-        }
-        if lines.is_empty() {
-            self.fail(
-                txn,
-                Failure::refused(Refusal::NotAcceptable, "There is no text in this message."),
-            );
-            return;
-        }
-        if let (Some(relation), Some(first)) = (relation, lines.first_mut()) {
-            match self.related(first.clone(), relation) {
-                Ok(related) => *first = related,
-                Err(failure) => return self.fail(txn, failure),
-            }
-        }
-        let target = self.fold(name);
-        self.typed(&target);
-        let echoed = self.caps.has(Cap::EchoMessage);
-        let what = What::Say {
-            to,
-            notice,
-            content: echoed.then(|| Box::new(content)),
-        };
-        self.enter(txn, what, target, None, lines);
-    }
-
     fn set_rank(&mut self, txn: TransactionId, room: &str, person: &Name, grant: Rank, revoke: Rank) {
         let letters = |ranks| {
             self.isupport.letters(ranks).map_err(|_| {
@@ -293,10 +224,12 @@ impl Client {
         what: What,
         target: Name,
         person: Option<Name>,
-        lines: Vec<Line>,
+        lines: Vec<impl Into<Piece>>,
     ) -> Option<u64> {
-        if lines.len() > MOST_QUEUED {
-            let words = format!("This has {} lines; IRC takes {MOST_QUEUED} at most.", lines.len());
+        let lines: Vec<Piece> = lines.into_iter().map(Into::into).collect();
+        let count: usize = lines.iter().map(Piece::weight).sum();
+        if count > MOST_QUEUED {
+            let words = format!("This has {count} lines; IRC takes {MOST_QUEUED} at most.");
             self.fail(txn, Failure::refused(Refusal::NotAcceptable, words));
             return None;
         }
@@ -320,20 +253,6 @@ impl Client {
 
     pub(super) fn fail(&mut self, txn: TransactionId, failure: Failure) {
         self.events.push(outcome(txn, Outcome::Failed(failure)));
-    }
-
-    /// The bytes of `nick!user@host`: as the server has shown it, else the most it can be.
-    fn prefix_len(&self) -> usize {
-        let userhost = self.own_userhost.unwrap_or_else(|| {
-            let host = self.isupport.host_len.unwrap_or(HOST_LEN).max(HOST_LEN);
-            let user = self
-                .isupport
-                .user_len
-                .map_or(USER_LEN, |len| len + 1)
-                .max(USER_LEN);
-            user + 1 + host
-        });
-        self.nick.len() + 1 + userhost
     }
 
     /// Appends lines that go before everything else, then queued ones as the pace permits.
@@ -378,7 +297,8 @@ impl Client {
                 self.queue.pop();
             }
             Some(Queued::Part { seq, part }) => {
-                self.book.write((*seq, *part), labels, echo, at, out);
+                let lines = self.book.write((*seq, *part), labels, echo, at, out);
+                self.pace.owe(lines.saturating_sub(1));
                 self.queue.pop();
             }
             Some(Queued::Joins(names)) => {

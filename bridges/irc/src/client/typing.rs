@@ -122,7 +122,7 @@ impl Client {
                 Typing::Paused => "paused",
                 Typing::Done => "done",
             };
-            let line = Line::command("TAGMSG").arg(name).client_tag("typing", word);
+            let line = Line::command("TAGMSG").arg(name).with_client_tag("typing", word);
             self.urgent.push(line);
         }
     }

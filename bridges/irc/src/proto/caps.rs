@@ -1,5 +1,6 @@
 //! IRCv3 capability negotiation (capability-negotiation 3.2): which are wanted, which a server has.
 
+use super::multiline::Limits;
 use super::sts::Sts;
 
 /// One capability that this bridge makes use of.
@@ -32,9 +33,10 @@ pub enum Cap {
     ChatHistory,
     ChannelRename,
     ReadMarker,
+    Multiline,
 }
 
-const NAMES: [(Cap, &str); 22] = [
+const NAMES: [(Cap, &str); 23] = [
     (Cap::MessageTags, "message-tags"),
     (Cap::ServerTime, "server-time"),
     (Cap::MultiPrefix, "multi-prefix"),
@@ -57,6 +59,7 @@ const NAMES: [(Cap, &str); 22] = [
     (Cap::ChatHistory, "draft/chathistory"),
     (Cap::ChannelRename, "draft/channel-rename"),
     (Cap::ReadMarker, "draft/read-marker"),
+    (Cap::Multiline, "draft/multiline"),
 ];
 
 impl Cap {
@@ -72,6 +75,8 @@ impl Cap {
 pub struct Told {
     /// The mechanisms of `sasl`; empty where it is offered without saying which.
     pub mechanisms: Option<String>,
+    /// How much a message of several lines may have.
+    pub multiline: Option<Limits>,
     /// The policy of `sts`.
     pub sts: Option<Sts>,
 }
@@ -141,8 +146,10 @@ impl CapSet {
             let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
             if let Some(cap) = Cap::named(name) {
                 self.add(cap);
-                if cap == Cap::Sasl {
-                    told.mechanisms = Some(value.to_owned());
+                match cap {
+                    Cap::Sasl => told.mechanisms = Some(value.to_owned()),
+                    Cap::Multiline => told.multiline = Limits::parse(value),
+                    _ => {}
                 }
             } else if name == "sts" {
                 // No capability of this set: it must never be asked for.
@@ -170,7 +177,8 @@ impl CapSet {
         }
     }
 
-    /// What to ask for out of this offer. `labeled-response` needs `batch`, `draft/message-redaction` needs
+    /// What to ask for out of this offer. `labeled-response` needs `batch`, `draft/multiline` that and
+    /// `message-tags`, `draft/message-redaction` needs
     /// `message-tags`; `sasl` is asked for where it is used.
     #[must_use]
     pub fn wanted(self, sasl: bool) -> Self {
@@ -187,6 +195,9 @@ impl CapSet {
         }
         if !self.has(Cap::Batch) {
             wanted.remove(Cap::LabeledResponse);
+        }
+        if !(self.has(Cap::Batch) && self.has(Cap::MessageTags)) {
+            wanted.remove(Cap::Multiline);
         }
         wanted
     }

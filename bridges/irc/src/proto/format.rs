@@ -57,6 +57,11 @@ pub fn to_text(raw: &str) -> Text {
                 }
             }
             RESET => reader.close_all(),
+            // Between the lines of a message of several (IRCv3 draft/multiline); each begins without formatting.
+            '\n' => {
+                reader.close_all();
+                reader.plain.push('\n');
+            }
             c => match CODES.iter().find(|(_, code)| *code == c) {
                 Some((style, _)) => reader.toggle(*style),
                 None if c.is_ascii_control() && c != '\t' => {}
@@ -136,6 +141,14 @@ fn push(spans: &mut Vec<Span>, style: Style, start: usize, end: usize) {
 /// Writes a text as lines for IRC, without the empty ones. Quoted lines begin with `> `, code blocks are monospace.
 #[must_use]
 pub fn to_lines(text: &Text) -> Vec<Cow<'_, str>> {
+    let mut lines = to_all_lines(text);
+    lines.retain(|line| !line.is_empty());
+    lines
+}
+
+/// The same with the empty ones.
+#[must_use]
+pub fn to_all_lines(text: &Text) -> Vec<Cow<'_, str>> {
     let edges = edges(text);
     let mut next_edge = 0;
     let mut depth = [0_usize; 6];
@@ -144,9 +157,11 @@ pub fn to_lines(text: &Text) -> Vec<Cow<'_, str>> {
     for line in text.plain.split('\n') {
         let end = start + line.len();
         if edges.is_empty() {
-            if !line.trim().is_empty() {
-                lines.push(clean(line));
-            }
+            lines.push(if line.trim().is_empty() {
+                Cow::Borrowed("")
+            } else {
+                clean(line)
+            });
         } else {
             let mut out = String::with_capacity(line.len() + 8);
             let mut at = start;
@@ -168,9 +183,10 @@ pub fn to_lines(text: &Text) -> Vec<Cow<'_, str>> {
             if at < end {
                 say(&mut out, &mut shown, &depth, &text.plain[at..end]);
             }
-            if !line.trim().is_empty() {
-                lines.push(Cow::Owned(out));
+            if line.trim().is_empty() {
+                out.clear();
             }
+            lines.push(Cow::Owned(out));
         }
         start = end + 1;
     }

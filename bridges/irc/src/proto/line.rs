@@ -88,19 +88,39 @@ impl Line {
         self.fit()
     }
 
-    /// Adds a client-only tag (IRCv3 message-tags). Its name is without the `+`.
+    /// Adds tags of ours, as they stand in a line.
     #[must_use]
-    pub fn client_tag(mut self, name: &'static str, value: &str) -> Self {
+    pub fn tagged(mut self, tags: &'static str) -> Self {
+        let mut all = self.begin_tag();
+        all.push_str(tags);
+        self.tags = Some(all.into());
+        self
+    }
+
+    /// The tags, ready for one more.
+    fn begin_tag(&mut self) -> String {
         let mut tags = self.tags.take().map(String::from).unwrap_or_default();
         if !tags.is_empty() {
             tags.push(';');
         }
+        tags
+    }
+
+    /// Adds a client-only tag (IRCv3 message-tags). Its name is without the `+`.
+    #[must_use]
+    pub fn with_client_tag(mut self, name: &'static str, value: &str) -> Self {
+        self.client_tag(name, value);
+        self
+    }
+
+    /// Adds a client-only tag to a line that is there already.
+    pub fn client_tag(&mut self, name: &'static str, value: &str) {
+        let mut tags = self.begin_tag();
         tags.push('+');
         tags.push_str(name);
         tags.push('=');
         client_tags::escape_into(&mut tags, value);
         self.tags = Some(tags.into());
-        self
     }
 
     /// The line without its end and without tags.
@@ -194,8 +214,8 @@ mod tests {
         out.clear();
         let line = Line::command("TAGMSG")
             .arg("#c")
-            .client_tag("a", "b c")
-            .client_tag("d/e", "\n;\0");
+            .with_client_tag("a", "b c")
+            .with_client_tag("d/e", "\n;\0");
         line.write(&mut out);
         assert_eq!(out, b"@+a=b\\sc;+d/e=\\n\\: TAGMSG #c\r\n");
         out.clear();

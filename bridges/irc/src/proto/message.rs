@@ -166,6 +166,12 @@ impl<'a> Tags<'a> {
         self.0.contains(part)
     }
 
+    /// All of them, as they stand in the line.
+    #[must_use]
+    pub fn as_str(&self) -> &'a str {
+        self.0
+    }
+
     /// Whether there are no tags.
     #[must_use]
     pub fn is_empty(&self) -> bool {

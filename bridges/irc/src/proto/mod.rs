@@ -13,6 +13,7 @@ pub mod isupport;
 pub mod line;
 pub mod message;
 pub mod modes;
+pub mod multiline;
 pub mod sasl;
 pub mod scram;
 pub mod services;

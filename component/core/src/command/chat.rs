@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use viaduct_bridge::Answers;
+use viaduct_bridge::{Address, Answers, BadAddress};
 
 use super::{At, Definition, Reply, Run, Target, unanswered};
 use crate::effect::{Effects, FlowId};
@@ -53,7 +53,7 @@ impl Login {
         let whom = about
             .filter(|_| word == super::whois::WHOIS.node)
             .map(str::to_owned);
-        let target = match about.map(|about| self.ctx.bridge.parse_typed(about)) {
+        let target = match about.map(|about| self.named_in_chat(about)) {
             None => Target::Gateway,
             Some(Ok(address)) => match Target::of(address) {
                 Some(target) => target,
@@ -68,11 +68,15 @@ impl Login {
             return self.help();
         }
         let node = self.named(&word).map_or(word.as_str(), |command| command.node);
-        let Ok(command) = self.command(&target, node) else {
-            return match self.named(&word) {
-                Some(command) => about_what(command),
-                None => format!("I do not know '{word}'.\n{}", self.help()),
-            };
+        let command = match self.command(&target, node) {
+            Ok(command) => command,
+            Err(problem) => {
+                return match self.named(&word) {
+                    Some(command) if self.offers(&target, command) => problem.text.unwrap_or_default(),
+                    Some(command) => about_what(command),
+                    None => format!("I do not know '{word}'.\n{}", self.help()),
+                };
+            }
         };
         let mut answers = match parse_answers(fields) {
             Ok(answers) => answers,
@@ -119,6 +123,14 @@ impl Login {
         text_of(&self.perform(command, run))
     }
 
+    /// What a word of the user names: an address as people write it, or a JID of ours.
+    fn named_in_chat(&self, about: &str) -> Result<Address, BadAddress> {
+        match about.rsplit_once('@') {
+            Some((local, domain)) if *domain == *self.ctx.domain => self.ctx.bridge.parse(local),
+            _ => self.ctx.bridge.parse_typed(about),
+        }
+    }
+
     /// The user answers a further step of a login, or cancels it.
     fn answer_in_chat(&mut self, flow: FlowId, answer: Option<&str>, out: &mut Effects) -> String {
         let Some(answer) = answer.map(str::trim) else {
@@ -144,12 +156,12 @@ impl Login {
 
     /// The command of this name that the user may run, whatever it is for.
     fn named(&self, word: &str) -> Option<&'static Definition> {
-        super::all().find(|command| command.word() == word && self.may(command))
+        super::all().find(|command| command.word() == word && self.may(None, command))
     }
 
     fn help(&self) -> String {
         let mut text = String::from("This is what you can send me:\nhelp – shows this list");
-        for command in super::all().filter(|command| self.may(command)) {
+        for command in super::all().filter(|command| self.may(None, command)) {
             let what = if self.offers(&Target::Gateway, command) {
                 ""
             } else if command.at.contains(&At::Room) {

@@ -16,6 +16,30 @@ pub(super) const CONFIGURE: Definition = Definition {
     run: configure,
 };
 
+/// What owners have in their clients' configuration of the room. Operators of IRC are administrators, to whom clients do
+/// not offer that.
+pub(super) const ROOM: Definition = Definition {
+    node: "room-settings",
+    title: "Settings of this room",
+    help: "how a room is, for everybody in it: only its operators can change it",
+    at: &[At::Room],
+    who: Who::Chair,
+    form: |login, target, stage, _| match target {
+        Target::Room(id) if stage == 0 => login.settings_form_of(id),
+        _ => None,
+    },
+    run: |login, run| {
+        let Target::Room(id) = &run.target else {
+            return Reply::Failed("This is no room.".into());
+        };
+        match login.configure_room(id, &run.answers, run.asker, run.out) {
+            Ok(true) => Reply::Later,
+            Ok(false) => Reply::Done("Nothing was to be changed.".into()),
+            Err(problem) => Reply::Failed(problem.text.unwrap_or_default()),
+        }
+    },
+};
+
 const STAY: &str = "stay_connected";
 
 /// What is set by a form on this.

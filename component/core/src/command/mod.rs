@@ -58,6 +58,8 @@ enum Who {
     Registering,
     /// Everybody, if the operator lets users unregister by themselves.
     Leaving,
+    /// Those who are operators of the room, or of any where none is named yet.
+    Chair,
     /// Those whom the operator lets speak the network's own language.
     Raw,
     /// Those who run the gateway.
@@ -230,13 +232,21 @@ impl Login {
         own.is_none().then_some(server)
     }
 
-    fn may(&self, command: &Definition) -> bool {
+    fn may(&self, target: Option<&Target>, command: &Definition) -> bool {
         let allowed = self.ctx.rules().access.allows(&self.user);
         match command.who {
             Who::User => allowed,
             Who::Member => self.shut_out().is_none(),
             Who::Registering => allowed && self.may_register(),
             Who::Leaving => allowed && self.ctx.rules().allow_unregister,
+            Who::Chair => {
+                self.shut_out().is_none()
+                    && match target {
+                        Some(Target::Room(id)) => self.chairs(id),
+                        Some(_) => false,
+                        None => self.rooms.keys().any(|id| self.chairs(id)),
+                    }
+            }
             Who::Raw => self.may_speak_raw(),
             Who::Admin => self.ctx.rules().access.is_admin(&self.user),
         }
@@ -256,7 +266,7 @@ impl Login {
 
     /// The commands that this user may run on this.
     pub(crate) fn commands(&self, target: &Target) -> impl Iterator<Item = &'static Definition> {
-        all().filter(move |command| self.offers(target, command) && self.may(command))
+        all().filter(move |command| self.offers(target, command) && self.may(Some(target), command))
     }
 
     /// The command of this name.
@@ -270,12 +280,14 @@ impl Login {
             Problem::because(Condition::ItemNotFound, text)
         };
         let command = all().find(known).ok_or_else(unknown)?;
-        if self.may(command) {
+        if self.may(Some(target), command) {
             Ok(command)
         } else if let Some(problem) = self.shut_out() {
             Err(problem)
         } else {
-            let text = if self.ctx.rules().access.allows(&self.user) {
+            let text = if command.who == Who::Chair {
+                "Only operators of the room may do this."
+            } else if self.ctx.rules().access.allows(&self.user) {
                 "The operator has not permitted you to run this command."
             } else {
                 "You may not use this gateway."

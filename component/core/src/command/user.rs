@@ -8,7 +8,7 @@ use crate::login::{Login, shown_form};
 use crate::portal::Room;
 
 /// All of them.
-pub(super) static ALL: [Definition; 12] = [
+pub(super) static ALL: [Definition; 13] = [
     Definition {
         node: "register",
         title: "Register or change your registration",
@@ -48,6 +48,7 @@ pub(super) static ALL: [Definition; 12] = [
         run: configure::preferences,
     },
     configure::CONFIGURE,
+    configure::ROOM,
     network::DISCONNECT,
     network::RECONNECT,
     network::RAW,

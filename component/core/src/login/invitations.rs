@@ -11,7 +11,7 @@ use viaduct_bridge::{
 };
 
 use super::Login;
-use super::pending::{Pending, Request};
+use super::pending::{Awaiting, Pending, Request};
 use crate::effect::Effects;
 use crate::names;
 use crate::ns;
@@ -74,7 +74,7 @@ impl Login {
                 .map(|_| ())
                 .and_then(|()| {
                     let command = self.invite_person(&room, person);
-                    self.await_all(stanza, vec![command], None, out)
+                    self.await_all(&Awaiting::Stanza(Request::of(stanza)), vec![command], None, out)
                 }),
             _ => {
                 let place = into.map_or_else(|| "there".to_owned(), |jid| jid.to_string());
@@ -111,7 +111,7 @@ impl Login {
         if !users.is_empty() {
             handing_on?;
         }
-        self.await_all(stanza, commands, None, out)?;
+        self.await_all(&Awaiting::Stanza(Request::of(stanza)), commands, None, out)?;
         for (user, invite) in users {
             self.invite_user(id, &user, invite, out);
         }

@@ -6,13 +6,13 @@ use viaduct_bridge::{Message, Outcome, Recipient, RoomId, Secret, Timestamp, Tra
 
 use super::Login;
 use super::owner::new_key;
-use super::pending::{Act, Pending, Request};
+use super::pending::{Act, Awaiting, Pending};
 use super::settings::OwnSettings;
 use crate::effect::{Effects, Mark};
 use crate::ns;
 use crate::portal::message::Placing;
 use crate::records::{OutboxRecord, Write};
-use crate::stanza::{Incoming, Kind, Problem, error};
+use crate::stanza::{Kind, Problem, error};
 use crate::xml::Xml;
 
 impl Login {
@@ -66,7 +66,7 @@ impl Login {
             }
             (
                 Pending::Part {
-                    request,
+                    whom,
                     rest,
                     key,
                     then,
@@ -76,7 +76,7 @@ impl Login {
                 if let (Some((room, key)), Outcome::Accepted { .. }) = (key, &outcome) {
                     self.remember_key(&room, key, out);
                 }
-                if self.part_done(&request, &rest, &outcome, out)
+                if self.part_done(whom, &rest, &outcome, out)
                     && let Some(own) = then
                 {
                     self.set_own(&own, out);
@@ -93,11 +93,11 @@ impl Login {
         }
     }
 
-    /// One of several commands of one stanza is done. It is answered once: by the first failure, or, if it is an IQ, at
+    /// One of several commands of one request is done. It is answered once: by the first failure, or, if it is an IQ, at
     /// the end. Whether this was the end, and all is done.
     fn part_done(
         &mut self,
-        request: &Request,
+        whom: Awaiting,
         rest: &[TransactionId],
         outcome: &Outcome,
         out: &mut Effects,
@@ -107,15 +107,29 @@ impl Login {
                 for other in rest {
                     self.pending.remove(other);
                 }
-                out.send(request.refuse(&Problem::from(failure)));
+                self.tell_refused(whom, &Problem::from(failure), out);
                 false
             }
             Outcome::Accepted { .. } | Outcome::Answered(_) => {
                 let all = !rest.iter().any(|other| self.pending.contains(other));
                 if all {
-                    out.send_opt(request.done());
+                    match whom {
+                        Awaiting::Stanza(request) => out.send_opt(request.done()),
+                        Awaiting::Command { asker, done } => self.answer_command(asker, Ok(done), out),
+                    }
                 }
                 all
+            }
+        }
+    }
+
+    /// What somebody waits for cannot be done.
+    pub(super) fn tell_refused(&mut self, whom: Awaiting, problem: &Problem, out: &mut Effects) {
+        match whom {
+            Awaiting::Stanza(request) => out.send(request.refuse(problem)),
+            Awaiting::Command { asker, .. } => {
+                let text = problem.text.clone().unwrap_or_default();
+                self.answer_command(asker, Err(text), out);
             }
         }
     }
@@ -130,11 +144,11 @@ impl Login {
         }
     }
 
-    /// Gives the network all commands of one stanza, if so many may wait for it. Whichever of them fails first, the
-    /// stanza is refused once. `then` is set when all are done.
+    /// Gives the network all commands of one request, if so many may wait for it. Whichever of them fails first, the
+    /// request is refused once. `then` is set when all are done.
     pub(super) fn await_all(
         &mut self,
-        stanza: &Incoming,
+        whom: &Awaiting,
         commands: Vec<viaduct_bridge::Command>,
         then: Option<OwnSettings>,
         out: &mut Effects,
@@ -148,7 +162,7 @@ impl Login {
             self.pending.insert(
                 *txn,
                 Pending::Part {
-                    request: Request::of(stanza),
+                    whom: whom.clone(),
                     rest,
                     key: new_key(command),
                     then: then.clone(),

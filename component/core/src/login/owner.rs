@@ -6,17 +6,22 @@
 //! already. To destroy a room (§10.9) ends it for this user, as nobody can do it for others.
 
 use minidom::Element;
-use viaduct_bridge::{Ban, Command, Name, Question, RoomId, Scope, Secret};
+use viaduct_bridge::{Answers, Ban, Command, Name, Question, RoomId, Scope, Secret};
 
 use super::Login;
 use super::asking::Waiting;
-use super::pending::Request;
+use super::pending::{Awaiting, Request};
+use super::register::Asker;
 use crate::effect::Effects;
-use crate::forms::{ShownField, Submission};
+use crate::forms::{Shown, ShownField, Submission};
 use crate::ns;
 use crate::portal::Room;
 use crate::portal::occupants::Affiliation;
 use crate::stanza::{Condition, Incoming, Problem};
+
+fn not_theirs() -> Problem {
+    Problem::because(Condition::Forbidden, "Only operators of the room may do this.")
+}
 
 /// What is wanted of the list of bans of a room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,14 +61,53 @@ impl Login {
             out.send(stanza.done());
             return Ok(());
         }
-        let commands = room.config_commands(&self.ctx, &form)?;
-        let own = self.own_settings(&Scope::Room(id.clone()), &form.answers())?;
+        let answers = form.answers();
+        let commands = room.config_commands(&self.ctx, &answers)?;
+        let own = self.own_settings(&Scope::Room(id.clone()), &answers)?;
         if commands.is_empty() {
             self.set_own(&own, out);
             out.send(stanza.done());
             return Ok(());
         }
-        self.await_all(stanza, commands, Some(own), out)
+        self.await_all(&Awaiting::Stanza(Request::of(stanza)), commands, Some(own), out)
+    }
+
+    /// The form of a room, for a command.
+    pub(crate) fn settings_form_of(&self, id: &RoomId) -> Option<Shown> {
+        let form = self.rooms.get(id).map(|room| room.config_form(&[]))?;
+        let set = |field: &ShownField| field.ty != "fixed";
+        Some(Shown {
+            fields: form.fields.into_iter().filter(set).collect(),
+            ..form
+        })
+    }
+
+    /// Sets by a command what such a form says. Whether the network has to do something: then it answers.
+    pub(crate) fn configure_room(
+        &mut self,
+        id: &RoomId,
+        answers: &Answers,
+        asker: Asker,
+        out: &mut Effects,
+    ) -> Result<bool, Problem> {
+        let room = self
+            .rooms
+            .get(id)
+            .filter(|_| self.chairs(id))
+            .ok_or_else(not_theirs)?;
+        let commands = room.config_commands(&self.ctx, answers)?;
+        if commands.is_empty() {
+            return Ok(false);
+        }
+        let done = format!("The settings of {} are changed.", id.room);
+        self.await_all(&Awaiting::Command { asker, done }, commands, None, out)?;
+        Ok(true)
+    }
+
+    /// Whether the user is an operator of the room.
+    pub(crate) fn chairs(&self, id: &RoomId) -> bool {
+        let me = self.rooms.get(id).and_then(Room::myself);
+        me.is_some_and(|me| me.affiliation() >= Affiliation::Admin)
     }
 
     /// The room, if the user may configure it.
@@ -72,14 +116,7 @@ impl Login {
             .rooms
             .get(id)
             .filter(|room| room.joined(&stanza.resource()).is_some());
-        let administers = |room: &&Room| {
-            room.myself()
-                .is_some_and(|me| me.affiliation() >= Affiliation::Admin)
-        };
-        room.filter(administers).ok_or_else(|| {
-            let text = "Only operators of the room may do this.";
-            Problem::because(Condition::Forbidden, text)
-        })
+        room.filter(|_| self.chairs(id)).ok_or_else(not_theirs)
     }
 
     /// The list of bans. An operator may see it.

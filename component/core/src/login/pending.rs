@@ -56,16 +56,30 @@ pub(crate) enum Pending {
         /// What they are told when it is done.
         done: String,
     },
-    /// One of the commands of one stanza.
+    /// One of several commands that are one request.
     Part {
-        /// The stanza.
-        request: Request,
+        /// Who waits for all of them.
+        whom: Awaiting,
         /// Its other commands that are not done yet.
         rest: Vec<TransactionId>,
         /// The password of a room that this command sets or takes away.
         key: Option<(RoomId, Option<Secret>)>,
         /// What the user sets beside it, when all is done.
         then: Option<Arc<OwnSettings>>,
+    },
+}
+
+/// Who waits for several commands together.
+#[derive(Clone, Debug)]
+pub(crate) enum Awaiting {
+    /// The sender of a stanza.
+    Stanza(Request),
+    /// Who has run a command of ours.
+    Command {
+        /// The session.
+        asker: Asker,
+        /// What is told when all is done.
+        done: String,
     },
 }
 

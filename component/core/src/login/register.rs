@@ -35,13 +35,13 @@ impl Registrations {
 }
 
 /// Who waits for a login flow.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Asker {
     /// A registration by XEP-0077: the JIDs and the id of the request.
     Iq {
         /// Who asked.
         from: String,
-        /// Whom.
+        /// Awaiting.
         to: String,
         /// The request's id.
         id: String,
@@ -382,11 +382,11 @@ impl Login {
             Pending::Nick { request, .. }
             | Pending::Moderation { request, .. }
             | Pending::Stanza(request) => out.send(request.refuse(&problem)),
-            Pending::Part { request, rest, .. } => {
+            Pending::Part { whom, rest, .. } => {
                 for other in &rest {
                     self.pending.remove(other);
                 }
-                out.send(request.refuse(&problem));
+                self.tell_refused(whom, &problem, out);
             }
             Pending::Asked { asker, .. } => {
                 let text = problem.text.unwrap_or_default();

@@ -3,6 +3,7 @@
 use viaduct_bridge::{Level, PersonId, RoomId, Timestamp};
 
 use super::Login;
+use super::pending::{Awaiting, Request};
 use crate::command::Target;
 use crate::effect::Effects;
 use crate::forms::{Shown, ShownField};
@@ -165,7 +166,7 @@ impl Login {
         }
         let begun = room
             .admin_commands(&self.ctx, &stanza.from.to_bare(), query)
-            .and_then(|commands| self.await_all(stanza, commands, None, out));
+            .and_then(|commands| self.await_all(&Awaiting::Stanza(Request::of(stanza)), commands, None, out));
         if let Err(problem) = begun {
             out.send_opt(stanza.error(&problem));
         }

@@ -4,11 +4,11 @@
 //! among them are ignored, so a form can be made longer elsewhere. What the network cannot change is shown as `fixed`
 //! or not at all.
 
-use viaduct_bridge::{Ban, Command, RoomChange, Secret};
+use viaduct_bridge::{Answers, Ban, Command, RoomChange, Secret};
 
 use super::Room;
 use crate::context::Context;
-use crate::forms::{Shown, ShownField, Submission};
+use crate::forms::{Shown, ShownField};
 use crate::ns;
 use crate::stanza::{Condition, Problem};
 
@@ -26,7 +26,7 @@ struct Setting {
     /// How it is shown.
     show: fn(&Room, &'static str) -> ShownField,
     /// What an answer changes.
-    read: fn(&Room, &Submission, &str, &mut Wanted) -> Result<(), Problem>,
+    read: fn(&Room, &Answers, &str, &mut Wanted) -> Result<(), Problem>,
 }
 
 /// What a submitted form asks for.
@@ -88,7 +88,7 @@ static SETTINGS: [Setting; 8] = [
         var: "muc#roomconfig_passwordprotectedroom",
         show: |room, var| ShownField::boolean(var, "A password is needed to enter", room.flags.password),
         read: |room, form, value, wanted| {
-            let new = form.value(SECRET).unwrap_or_default();
+            let new = form.get(SECRET).map_or("", String::as_str);
             wanted.change.password = match (yes(value)?, new.is_empty()) {
                 (true, false) => Some(Some(Secret::new(new))),
                 (true, true) if room.flags.password => None,
@@ -186,10 +186,10 @@ impl Room {
     ///
     /// # Errors
     /// With the reason when it makes no sense: then nothing of it is done.
-    pub fn config_commands(&self, ctx: &Context, form: &Submission) -> Result<Vec<Command>, Problem> {
+    pub fn config_commands(&self, ctx: &Context, form: &Answers) -> Result<Vec<Command>, Problem> {
         let mut wanted = Wanted::default();
         for setting in &SETTINGS {
-            if let Some(value) = form.value(setting.var) {
+            if let Some(value) = form.get(setting.var) {
                 (setting.read)(self, form, value.trim(), &mut wanted)?;
             }
         }
@@ -210,8 +210,8 @@ impl Room {
 
 fn yes(value: &str) -> Result<bool, Problem> {
     match value {
-        "1" | "true" => Ok(true),
-        "0" | "false" | "" => Ok(false),
+        "1" | "true" | "yes" => Ok(true),
+        "0" | "false" | "no" | "" => Ok(false),
         other => {
             let text = format!("'{other}' is neither yes nor no.");
             Err(Problem::because(Condition::NotAcceptable, text))

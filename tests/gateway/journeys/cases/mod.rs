@@ -50,6 +50,7 @@ mod missed;
 mod moderation;
 mod moderation_bans;
 mod moderation_ranks;
+mod multiline;
 mod nick;
 mod people;
 mod ping;
@@ -122,6 +123,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     private::CASES,
     room_config::CASES,
     missed::CASES,
+    multiline::CASES,
     read_markers::CASES,
     relations::CASES,
     room_disco::CASES,

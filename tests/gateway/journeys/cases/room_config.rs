@@ -13,6 +13,7 @@ pub(crate) const CASES: &[Case] = &[
     case!(a_form_that_makes_no_sense_changes_nothing).rows("M93 M95"),
     case!(what_the_network_refuses_in_part_is_refused).rows("M95"),
     case!(what_one_sets_for_oneself_is_in_the_form_too),
+    case!(operators_have_a_command_for_it_too),
     case!(changes_by_others_are_announced).rows("M98"),
     case!(a_room_is_destroyed_for_its_user).rows("M102"),
 ];
@@ -81,6 +82,60 @@ async fn what_one_sets_for_oneself_is_in_the_form_too(t: Ctx) -> Result<()> {
             line.command == "PART" && line.nick() == nick
         })
         .await
+}
+
+/// Clients offer the configuration to owners only, and operators of IRC are administrators.
+async fn operators_have_a_command_for_it_too(t: Ctx) -> Result<()> {
+    let s = Stage::set(&t).await?;
+    let command = || tag("command").ns(ns::COMMANDS).attr("node", "room-settings");
+    let listed = async || -> Result<bool> {
+        let items = s.phone.disco_items(&s.room, Some(ns::COMMANDS)).await?;
+        let items = items.find_all("item", ns::DISCO_ITEMS);
+        Ok(items
+            .iter()
+            .any(|item| item.attr("node") == Some("room-settings")))
+    };
+    ensure!(!listed().await?, "it is not for everybody");
+    refused(&s.phone.set(&s.room, command()).await?, "forbidden")?;
+    s.promote(&t).await?;
+    ensure!(listed().await?, "it is for operators");
+    let shown = s.phone.set(&s.room, command()).await?;
+    ensure!(
+        value(&shown, "moderatedroom").as_deref() == Some("0"),
+        "{}",
+        shown.xml()
+    );
+    let session = shown
+        .find("command", ns::COMMANDS)
+        .and_then(|command| command.attr("sessionid").map(str::to_owned))
+        .context("a session")?;
+    let field = tag("field")
+        .attr("var", "muc#roomconfig_moderatedroom")
+        .child(tag("value").text("1"));
+    let form = tag("x").ns(ns::DATA).attr("type", "submit").child(field);
+    let go_on = command().attr("sessionid", &session).child(form);
+    let done = s.phone.set(&s.room, go_on).await?;
+    ensure!(
+        done.kind() == "result"
+            && done.xml().contains("status='completed'")
+            && done.xml().contains("type='info'"),
+        "{}",
+        done.xml()
+    );
+    s.alice
+        .expect("the mode", |line| {
+            line.is("MODE", &[&s.channel]) && line.param(1).contains("+m")
+        })
+        .await?;
+    // The same in the chat with the gateway.
+    let words = format!("room-settings {} muc#roomconfig_moderatedroom=no", s.room);
+    s.phone.chat(GATEWAY, &words).await?;
+    s.phone
+        .expect("that it is done", |stanza| {
+            stanza.is_from(GATEWAY) && stanza.body().is_some_and(|body| body.contains("are changed"))
+        })
+        .await?;
+    Ok(())
 }
 
 async fn submit(client: &Client, room: &str, kind: &str, fields: &[(&str, &str)]) -> Result<Element> {

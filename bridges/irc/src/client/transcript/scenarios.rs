@@ -58,6 +58,7 @@ scenarios! {
     list
     lost
     messages
+    multiline
     netsplit
     nick_changes
     real_name
