@@ -9,6 +9,7 @@ use crate::command::Command;
 use crate::event::RemoteEvent;
 use crate::ids::{Name, ServerId};
 use crate::login::{Account, Answers, Form, LoginFlow};
+use crate::secret::Secret;
 use crate::settings::{BadSetting, Scope, Settings};
 
 /// One configured network.
@@ -79,6 +80,12 @@ pub trait Bridge: Send + Sync {
     ) -> Result<Settings, BadSetting> {
         let _ = (scope, answers);
         Ok(settings.clone())
+    }
+
+    /// What is set for a server, with an account that the user has just registered there.
+    fn signed_up(&self, settings: &Settings, account: &Name, password: &Secret) -> Settings {
+        let _ = (account, password);
+        settings.clone()
     }
 
     /// Starts what works beside the sessions, such as a listener. Called once, before the first session is opened, and

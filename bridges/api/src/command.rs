@@ -6,6 +6,7 @@ use crate::question::Question;
 use crate::relation::{Relation, Target, Typing};
 use crate::secret::Secret;
 use crate::settings::{Scope, Settings};
+use crate::signup::SignUp;
 use crate::text::Content;
 
 /// One thing to do on the network. Commands of one session are done in the order in which they were submitted.
@@ -170,6 +171,15 @@ pub enum Command {
         /// What.
         line: Name,
     },
+    /// Register an account with a server that offers it ([`ServerEvent::SignUp`](crate::ServerEvent::SignUp)).
+    SignUp {
+        /// Comes back with [`Reply::SignedUp`](crate::Reply::SignedUp), or with the failure.
+        txn: TransactionId,
+        /// Which server.
+        server: ServerId,
+        /// Which step.
+        step: SignUp,
+    },
     /// Change how a room is.
     SetRoom {
         /// Comes back with the outcome. What of it the network refused shows in the room's flags, as always.
@@ -270,6 +280,7 @@ impl Command {
             | Self::Kick { txn, .. }
             | Self::SetBan { txn, .. }
             | Self::Raw { txn, .. }
+            | Self::SignUp { txn, .. }
             | Self::SetRoom { txn, .. }
             | Self::Invite { txn, .. }
             | Self::Ask { txn, .. } => Some(*txn),

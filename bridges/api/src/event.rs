@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::ids::{MessageId, Name, PersonId, RoomId, ServerId, Timestamp, TransactionId};
 use crate::question::Reply;
 use crate::relation::{Reaction, Relation, Relations, Retraction, Typing};
+use crate::signup::SignUpRules;
 use crate::text::Content;
 
 /// Something that happened on the network, as one login sees it. Events come in the network's own order.
@@ -74,6 +75,9 @@ pub enum ServerEvent {
     /// What messages can be referred to with here, where servers differ: told once the user is logged in, and whenever
     /// it changes.
     Relations(Relations),
+    /// Whether and how accounts can be registered here ([`Command::SignUp`](crate::Command::SignUp)): told once the user
+    /// is logged in, where they can, and whenever it changes.
+    SignUp(Option<SignUpRules>),
     /// The server says something to the user (a notice, an answer that belongs to nothing else).
     Notice {
         /// What it says.

@@ -30,6 +30,7 @@ pub mod question;
 pub mod relation;
 pub mod secret;
 pub mod settings;
+pub mod signup;
 pub mod text;
 
 pub use address::{Address, BadAddress};
@@ -47,6 +48,7 @@ pub use question::{Ban, ListedRoom, Probe, Profile, Question, Reply, RoomList};
 pub use relation::{Reaction, Relation, Relations, Retraction, Target, Typing};
 pub use secret::Secret;
 pub use settings::{BadSetting, Scope, Settings};
+pub use signup::{SignUp, SignUpRules, SignedUp};
 pub use text::{Content, MessageKind, Span, Style, Text};
 
 /// A boxed future, as the object-safe traits of the seam return it.

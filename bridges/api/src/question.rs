@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::ids::{Name, PersonId, RoomId, ServerId, Timestamp};
+use crate::signup::SignedUp;
 
 /// A question.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -59,6 +60,8 @@ pub enum Reply {
     Profile(Profile),
     /// The name and version of a program, in its own words.
     Version(Name),
+    /// How far the registration of an account has come.
+    SignedUp(SignedUp),
     /// The program is there.
     Pong,
     /// What time it is where somebody is.

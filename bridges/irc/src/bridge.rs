@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use viaduct_bridge::outgoing::OutgoingPolicy;
 use viaduct_bridge::{
     Account, Address, Answers, BadAddress, BadSetting, Bridge, Capabilities, Form, Level, LoginFlow, Name,
-    Notebook, Relations, Scope, ServerId, Session, SessionContext, Settings,
+    Notebook, Relations, Scope, Secret, ServerId, Session, SessionContext, Settings,
 };
 
 use crate::client::MAX_MESSAGE_BYTES;
@@ -231,6 +231,10 @@ impl Bridge for IrcBridge {
         answers: &Answers,
     ) -> Result<Settings, BadSetting> {
         settings::read(&self.shared.setup.load().config, scope, settings, answers)
+    }
+
+    fn signed_up(&self, settings: &Settings, account: &Name, password: &Secret) -> Settings {
+        settings::with_account(settings, account, password)
     }
 
     /// Must be called within a tokio runtime: the session's tasks run on it.

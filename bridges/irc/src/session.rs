@@ -234,7 +234,8 @@ impl Session for IrcSession {
                 Command::Connect { server, .. }
                 | Command::Disconnect { server, .. }
                 | Command::SetNick { server, .. }
-                | Command::Raw { server, .. } => server.clone(),
+                | Command::Raw { server, .. }
+                | Command::SignUp { server, .. } => server.clone(),
                 Command::Join { room, .. }
                 | Command::Leave { room, .. }
                 | Command::SetTopic { room, .. }

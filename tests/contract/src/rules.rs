@@ -179,7 +179,8 @@ impl View {
             ServerEvent::Notice { .. }
             | ServerEvent::NickOwned { .. }
             | ServerEvent::Invited { .. }
-            | ServerEvent::Relations(_) => {}
+            | ServerEvent::Relations(_)
+            | ServerEvent::SignUp(_) => {}
         }
         Ok(())
     }

@@ -192,8 +192,8 @@ impl Server {
                 let done = self.ban(&me, &room.room, &fold(&person), banned, reason);
                 self.settle(session, txn, done);
             }
-            // Nothing can be set here, and the objection to the other was raised above.
-            Command::Configure { .. } | Command::Raw { .. } => {}
+            // Nothing can be set here, and the objection to the others was raised above.
+            Command::Configure { .. } | Command::Raw { .. } | Command::SignUp { .. } => {}
             Command::SetRoom { txn, room, change } => {
                 let done = self.change(&me, &room.room, &change);
                 self.settle(session, txn, done);
@@ -239,6 +239,7 @@ impl Server {
             Command::Kick { .. } => (capabilities.kick, "removing somebody"),
             Command::SetBan { .. } => (capabilities.ban, "a ban"),
             Command::Raw { .. } => (capabilities.raw, "a language of its own"),
+            Command::SignUp { .. } => (Level::Rejected, "registering an account"),
             _ => return None,
         };
         (level == Level::Rejected).then_some(Failure::Unsupported { feature })

@@ -111,7 +111,8 @@ fn server_of(command: &Command) -> Option<&ServerId> {
         Command::Connect { server, .. }
         | Command::Disconnect { server, .. }
         | Command::SetNick { server, .. }
-        | Command::Raw { server, .. } => Some(server),
+        | Command::Raw { server, .. }
+        | Command::SignUp { server, .. } => Some(server),
         Command::Join { room, .. }
         | Command::Leave { room, .. }
         | Command::SetTopic { room, .. }

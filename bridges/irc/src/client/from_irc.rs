@@ -39,6 +39,7 @@ impl Client {
             "NOTICE" => self.on_message(now, &message, true),
             "TAGMSG" => self.on_tagmsg(now, &message),
             "RENAME" => self.on_rename(&message),
+            "REGISTER" | "VERIFY" => self.on_signed_up(&message),
             "MARKREAD" => self.on_mark_read(now, &message),
             "REDACT" => self.on_redact(now, &message),
             "JOIN" => self.on_join(now, &message),

@@ -38,6 +38,7 @@ mod rename;
 mod replies;
 mod rooms;
 mod settings;
+mod signup;
 mod snapshot;
 mod speech;
 mod to_irc;
@@ -262,6 +263,7 @@ impl Client {
                 earlier(self.book.deadline());
                 earlier(self.modern.typists.deadline());
                 earlier(self.modern.marks.deadline());
+                earlier(self.modern.sign_up.deadline());
                 earlier(self.who.deadline());
                 earlier(self.asks.deadline());
                 if self.questions.is_empty() {
@@ -294,6 +296,7 @@ impl Client {
         self.rooms_tick(now);
         self.typing_tick(now);
         self.read_tick(now);
+        self.sign_up_tick(now);
         if self.is_online() {
             self.who_tick(now);
             self.watch_tick(now);
@@ -320,6 +323,7 @@ impl Client {
     pub(crate) fn lost(mut self) -> (Vec<RemoteEvent>, Rooms) {
         self.book.lost(&self.server, &mut self.events);
         self.asks.lost(&self.server, &mut self.events);
+        self.modern.sign_up.lost(&mut self.events);
         for (id, by_will) in self.rooms.lose() {
             let how = if by_will { Departure::Left } else { Departure::Lost };
             let reason = None;
@@ -332,6 +336,7 @@ impl Client {
     pub(crate) fn left(mut self, reason: Option<&Name>) -> Vec<RemoteEvent> {
         self.book.lost(&self.server, &mut self.events);
         self.asks.lost(&self.server, &mut self.events);
+        self.modern.sign_up.lost(&mut self.events);
         for (id, _) in self.rooms.lose() {
             let (how, reason) = (Departure::Left, reason.cloned());
             self.tell_room(id, RoomEvent::Left { how, reason });
@@ -347,6 +352,7 @@ impl Client {
     pub(crate) fn closed(mut self) -> Vec<RemoteEvent> {
         self.book.lost(&self.server, &mut self.events);
         self.asks.lost(&self.server, &mut self.events);
+        self.modern.sign_up.lost(&mut self.events);
         self.events
     }
 

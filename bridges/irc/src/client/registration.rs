@@ -196,7 +196,7 @@ impl Client {
                 if let (Some(mechanisms), Some(login)) = (&told.mechanisms, &mut registration.login) {
                     login.offered(mechanisms);
                 }
-                self.modern.multiline = told.multiline.or(self.modern.multiline);
+                self.modern.offered(&told);
                 self.on_sts(told.sts);
                 if message.param(2) != "*" {
                     self.request_caps();
@@ -224,7 +224,7 @@ impl Client {
             }
             "NEW" => {
                 let told = registration.offer.read_offer(message.last());
-                self.modern.multiline = told.multiline.or(self.modern.multiline);
+                self.modern.offered(&told);
                 self.on_sts(told.sts);
             }
             "DEL" => self.caps.read_del(message.last()),
@@ -341,7 +341,9 @@ impl Client {
         self.tell_server(ServerEvent::Online { nick, me, warning });
         // Who is online anew has been told nothing.
         self.modern.told_relations = Relations::NONE;
+        self.modern.sign_up.forget_told();
         self.tell_relations();
+        self.tell_sign_up();
     }
 
     /// CAP at any later time (cap-notify).
@@ -350,7 +352,7 @@ impl Client {
             "NEW" => {
                 let mut offer = CapSet::default();
                 let told = offer.read_offer(message.last());
-                self.modern.multiline = told.multiline.or(self.modern.multiline);
+                self.modern.offered(&told);
                 self.on_sts(told.sts);
                 // What it needs may have been granted long ago.
                 let wanted = offer.with(self.caps).wanted(false).without(self.caps);
@@ -363,6 +365,7 @@ impl Client {
             _ => {}
         }
         self.tell_relations();
+        self.tell_sign_up();
     }
 }
 

@@ -25,6 +25,9 @@ impl Client {
             // Nobody asked for it in words, and nobody can do anything about it.
             return;
         }
+        if message.command == "FAIL" && self.sign_up_failed(message) {
+            return;
+        }
         let words = format::to_text(message.last()).plain;
         if message.command == "FAIL" && self.refused_by_reply(message, context, &words) {
             return;
@@ -96,6 +99,7 @@ fn with_its_subject(verb: &str, room: Option<&str>, words: &str) -> String {
         "AWAY" => "your being away",
         "AUTHENTICATE" => "your login",
         "SETNAME" => "your real name",
+        "REGISTER" | "VERIFY" => "your new account",
         other => other,
     };
     match room {

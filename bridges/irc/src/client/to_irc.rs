@@ -58,6 +58,7 @@ impl Client {
                     self.fail(txn, Failure::refused(Refusal::NotAcceptable, words));
                 }
             },
+            Command::SignUp { txn, step, .. } => self.sign_up(now, txn, step),
             Command::SetTopic { txn, room, text } => {
                 let line = Line::command("TOPIC").arg(&room.room).trailing(&text);
                 let target = self.fold(&room.room);

@@ -34,9 +34,10 @@ pub enum Cap {
     ChannelRename,
     ReadMarker,
     Multiline,
+    AccountRegistration,
 }
 
-const NAMES: [(Cap, &str); 23] = [
+const NAMES: [(Cap, &str); 24] = [
     (Cap::MessageTags, "message-tags"),
     (Cap::ServerTime, "server-time"),
     (Cap::MultiPrefix, "multi-prefix"),
@@ -60,6 +61,7 @@ const NAMES: [(Cap, &str); 23] = [
     (Cap::ChannelRename, "draft/channel-rename"),
     (Cap::ReadMarker, "draft/read-marker"),
     (Cap::Multiline, "draft/multiline"),
+    (Cap::AccountRegistration, "draft/account-registration"),
 ];
 
 impl Cap {
@@ -77,6 +79,8 @@ pub struct Told {
     pub mechanisms: Option<String>,
     /// How much a message of several lines may have.
     pub multiline: Option<Limits>,
+    /// The value of `draft/account-registration`.
+    pub account_registration: Option<String>,
     /// The policy of `sts`.
     pub sts: Option<Sts>,
 }
@@ -149,6 +153,7 @@ impl CapSet {
                 match cap {
                     Cap::Sasl => told.mechanisms = Some(value.to_owned()),
                     Cap::Multiline => told.multiline = Limits::parse(value),
+                    Cap::AccountRegistration => told.account_registration = Some(value.to_owned()),
                     _ => {}
                 }
             } else if name == "sts" {

@@ -60,6 +60,14 @@ pub(crate) struct Personal {
     per_second: Option<f64>,
 }
 
+/// What is set for a server, with an account there.
+pub(crate) fn with_account(settings: &Settings, account: &str, password: &Secret) -> Settings {
+    let mut new = settings.clone();
+    new.values.insert(ACCOUNT.to_owned(), account.to_owned());
+    new.secrets.insert(ACCOUNT_PASSWORD.to_owned(), password.clone());
+    new
+}
+
 impl Personal {
     /// Reads what is set for a server. What was valid when it was set and is no longer is left out.
     pub(crate) fn of(settings: &Settings) -> Self {

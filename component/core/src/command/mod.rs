@@ -7,6 +7,7 @@ mod chat;
 mod configure;
 mod gathered;
 mod network;
+mod signup;
 mod user;
 mod whois;
 
@@ -58,6 +59,8 @@ enum Who {
     Registering,
     /// Everybody, if the operator lets users unregister by themselves.
     Leaving,
+    /// Those who are connected to the server, or to any where none is named yet, and could have an account there.
+    Newcomer,
     /// Those who are operators of the room, or of any where none is named yet.
     Chair,
     /// Those whom the operator lets speak the network's own language.
@@ -247,6 +250,14 @@ impl Login {
                         None => self.rooms.keys().any(|id| self.chairs(id)),
                     }
             }
+            Who::Newcomer => {
+                let open = |id: &ServerId| self.sign_up_rules(id).is_some();
+                self.shut_out().is_none()
+                    && match target {
+                        Some(target) => network::server_of(self, target).is_some_and(|id| open(&id)),
+                        None => self.servers.keys().any(open),
+                    }
+            }
             Who::Raw => self.may_speak_raw(),
             Who::Admin => self.ctx.rules().access.is_admin(&self.user),
         }
@@ -287,6 +298,8 @@ impl Login {
         } else {
             let text = if command.who == Who::Chair {
                 "Only operators of the room may do this."
+            } else if command.who == Who::Newcomer {
+                "This server offers no accounts, or you are not connected to it."
             } else if self.ctx.rules().access.allows(&self.user) {
                 "The operator has not permitted you to run this command."
             } else {

@@ -87,7 +87,7 @@ fn with_server(
 }
 
 /// The server that a command is about.
-fn server_of(login: &Login, target: &Target) -> Option<ServerId> {
+pub(super) fn server_of(login: &Login, target: &Target) -> Option<ServerId> {
     match target {
         Target::Gateway => login.only_server(),
         Target::Server(server) => Some(server.clone()),

@@ -8,7 +8,7 @@ use crate::login::{Login, shown_form};
 use crate::portal::Room;
 
 /// All of them.
-pub(super) static ALL: [Definition; 13] = [
+pub(super) static ALL: [Definition; 15] = [
     Definition {
         node: "register",
         title: "Register or change your registration",
@@ -52,6 +52,8 @@ pub(super) static ALL: [Definition; 13] = [
     network::DISCONNECT,
     network::RECONNECT,
     network::RAW,
+    super::signup::BEGIN,
+    super::signup::VERIFY,
     super::whois::WHOIS,
     Definition {
         node: "rooms",

@@ -31,6 +31,7 @@ mod search;
 mod servers;
 mod service;
 mod settings;
+mod signup;
 mod spelling;
 mod steps;
 mod typing;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use viaduct_bridge::{Message, Outcome, Recipient, RoomId, Secret, Timestamp, TransactionId};
+use viaduct_bridge::{Message, Outcome, Recipient, Reply, RoomId, Secret, Timestamp, TransactionId};
 
 use super::Login;
 use super::owner::new_key;
@@ -82,6 +82,22 @@ impl Login {
                     self.set_own(&own, out);
                 }
             }
+            (
+                Pending::SignUp {
+                    asker,
+                    server,
+                    password,
+                },
+                outcome,
+            ) => match outcome {
+                Outcome::Answered(reply) => {
+                    if let Reply::SignedUp(reply) = *reply {
+                        self.signed_up((&server, asker), password, reply, out);
+                    }
+                }
+                Outcome::Failed(failure) => self.answer_command(asker, Err(failure.to_string()), out),
+                Outcome::Accepted { .. } => {}
+            },
             (Pending::Question(inquiry), outcome) => self.answered(now, *inquiry, outcome, out),
             (
                 Pending::Message { .. }

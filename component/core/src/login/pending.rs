@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use viaduct_bridge::{Name, Question, RoomId, Secret, TransactionId};
+use viaduct_bridge::{Name, Question, RoomId, Secret, ServerId, TransactionId};
 
 use super::asking::Inquiry;
 use super::register::Asker;
@@ -55,6 +55,15 @@ pub(crate) enum Pending {
         asker: Asker,
         /// What they are told when it is done.
         done: String,
+    },
+    /// A step of the registration of an account with a server.
+    SignUp {
+        /// Who waits.
+        asker: Asker,
+        /// Where.
+        server: ServerId,
+        /// The password of the account that is to be.
+        password: Option<Secret>,
     },
     /// One of several commands that are one request.
     Part {

@@ -388,7 +388,7 @@ impl Login {
                 }
                 self.tell_refused(whom, &problem, out);
             }
-            Pending::Asked { asker, .. } => {
+            Pending::Asked { asker, .. } | Pending::SignUp { asker, .. } => {
                 let text = problem.text.unwrap_or_default();
                 self.answer_command(asker, Err(text), out);
             }

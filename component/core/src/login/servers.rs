@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use viaduct_bridge::{Address, Command, Failure, Name, Relations, RoomId, ServerEvent, ServerId, Timestamp};
+use viaduct_bridge::{
+    Address, Command, Failure, Name, Relations, RoomId, Secret, ServerEvent, ServerId, SignUpRules, Timestamp,
+};
 
 use super::Login;
 use super::pending::Pending;
@@ -34,6 +36,10 @@ pub(crate) struct Server {
     pub spoke: bool,
     /// What messages can be referred to with on it, where it has told.
     pub relations: Option<Relations>,
+    /// How accounts can be registered there, if they can.
+    pub sign_up: Option<SignUpRules>,
+    /// An account that waits for its owner's code, and its password: for the login, once it is there.
+    pub(super) unverified: Option<(Name, Secret)>,
     /// What the user is to be told about this connection, as soon as that can be.
     warning: Option<Name>,
 }
@@ -108,6 +114,7 @@ impl Login {
                 server.link = Link::Online { nick, since: now };
                 // It tells anew, if there is anything to tell.
                 server.relations = None;
+                server.sign_up = None;
                 if std::mem::take(&mut server.told_lost) {
                     self.tell_rooms(id, &format!("Connected to {id} again."), out);
                 }
@@ -137,6 +144,7 @@ impl Login {
                     }
                 }
             }
+            ServerEvent::SignUp(rules) => self.server(id).sign_up = rules,
             ServerEvent::Failed { failure } => self.server_failed(id, failure, out),
             ServerEvent::Closed => {
                 self.servers.remove(id);

@@ -72,6 +72,7 @@ mod room_disco;
 mod room_register;
 mod services;
 mod settings;
+mod signup;
 mod spelling;
 mod stage;
 mod subject;
@@ -129,6 +130,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     room_disco::CASES,
     services::CASES,
     settings::CASES,
+    signup::CASES,
     spelling::CASES,
     room_register::CASES,
     subject::CASES,

@@ -76,6 +76,7 @@ scenarios! {
     replies_of_the_standard
     services
     settings
+    signup
     split
     sts_encrypted
     sts_late

@@ -2,7 +2,7 @@
 
 use viaduct_bridge::{
     Departure, Failure, Level, Member, Message, MessageKind, Outcome, PersonEvent, Profile, Rank, Reaction,
-    Relation, RemoteEvent, Reply, Retraction, RoomEvent, RoomFlags, ServerEvent, Topic,
+    Relation, RemoteEvent, Reply, Retraction, RoomEvent, RoomFlags, ServerEvent, SignedUp, Topic,
 };
 
 pub(super) fn show(event: &RemoteEvent) -> String {
@@ -21,6 +21,12 @@ fn server(event: &ServerEvent) -> String {
             format!("online as {nick} ({me}){warning}")
         }
         ServerEvent::Notice { text } => format!("notice: {text}"),
+        ServerEvent::SignUp(None) => "no accounts any more".to_owned(),
+        ServerEvent::SignUp(Some(rules)) => {
+            let name = if rules.chooses_name { " name" } else { "" };
+            let email = if rules.needs_email { " e-mail" } else { "" };
+            format!("accounts:{name}{email}")
+        }
         ServerEvent::NickOwned { nick } => format!("{nick} is owned"),
         ServerEvent::Invited { room, by, person } => format!("invited into {} by {by} ({person})", room.room),
         ServerEvent::Relations(able) => {
@@ -178,6 +184,10 @@ fn show_outcome(outcome: &Outcome) -> String {
 
 fn show_reply(reply: &Reply) -> String {
     match reply {
+        Reply::SignedUp(SignedUp { account, words, done }) => {
+            let how = if *done { "has" } else { "waits for the code of" };
+            format!("{how} account {account}: {words}")
+        }
         Reply::Rooms(rooms) => {
             let rooms: Vec<String> = rooms
                 .iter()

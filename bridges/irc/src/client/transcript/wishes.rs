@@ -2,7 +2,8 @@
 
 use viaduct_bridge::{
     Command, Content, MessageId, MessageKind, Name, PersonId, Probe, Question, Rank, Recipient, Relation,
-    RoomChange, RoomId, Scope, Secret, ServerId, Settings, Target, Text, Timestamp, TransactionId, Typing,
+    RoomChange, RoomId, Scope, Secret, ServerId, Settings, SignUp, Target, Text, Timestamp, TransactionId,
+    Typing,
 };
 
 /// `join #c [key]`, `leave #c [words]`, `say 1 #c words`, `me 1 #c words`, `notice 1 #c words`, `topic 1 #c words`,
@@ -10,7 +11,7 @@ use viaduct_bridge::{
 /// `away [words]`, `connect`, `list 1 .`, `invite 1 #c bob`, `watch bob`, `unwatch bob`, `realname [words]`,
 /// `bans 1 #c`, `set 1 #c +m -i +k=word`, `whois 1 bob`, `version 1 bob`, `ping 1 bob`, `time 1 bob`,
 /// `reply 1 #c id words`, `react 1 #c id +yes -no`, `retract 1 #c id[,id] [words]`, `typing #c active`, `read #c microseconds`,
-/// `join-since #c microseconds`. In words, `\n` ends a line.
+/// `join-since #c microseconds`, `signup 1 account e-mail password` (`*`: none), `verify 1 account code`. In words, `\n` ends a line.
 pub(super) fn command(text: &str) -> Command {
     let text = text.replace("\\n", "\n");
     let mut words = text.splitn(2, ' ');
@@ -188,6 +189,23 @@ pub(super) fn command(text: &str) -> Command {
             txn,
             question: Question::Rooms(server),
             nick: None,
+        },
+        "signup" => Command::SignUp {
+            txn,
+            server: server.clone(),
+            step: SignUp::Begin {
+                account: (target != "*").then(|| Name::from(target)),
+                email: (person != "*").then(|| Name::from(person)),
+                password: Secret::new(more),
+            },
+        },
+        "verify" => Command::SignUp {
+            txn,
+            server: server.clone(),
+            step: SignUp::Verify {
+                account: Name::from(target),
+                code: Secret::new(all),
+            },
         },
         "topic" => Command::SetTopic {
             txn,
