@@ -215,6 +215,8 @@ pub enum PersonEvent {
         /// Why, in words; empty where the network does not say why.
         text: Option<Name>,
     },
+    /// They are a program, as it says of itself. Told as often as the network tells it.
+    Bot,
     /// Under which account they are known to the network. Told as often as the network tells it, changed or not.
     Account {
         /// The folded name of the account; `None` if they are logged in to none.

@@ -285,6 +285,7 @@ impl View {
             | PersonEvent::Typing(_)
             | PersonEvent::Away { .. }
             | PersonEvent::Account { .. }
+            | PersonEvent::Bot
             | PersonEvent::Online { .. }
             | PersonEvent::Offline => {}
         }

@@ -85,6 +85,9 @@ impl Client {
         }
         let (nick, sender) = self.people.names(source, self.isupport.casemapping);
         self.account_of_message(&sender, message);
+        if sender != self.me && message.tags.get("bot").is_some() {
+            self.tell_person(sender.clone(), PersonEvent::Bot);
+        }
         let said = Said {
             ids: message
                 .tags

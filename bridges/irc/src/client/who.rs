@@ -201,6 +201,9 @@ impl Client {
         if code == 354 && first {
             self.account_of_who(&person, message.params().get(5));
         }
+        if first && self.isupport.bot.is_some_and(|bot| flags.contains(bot)) {
+            self.tell_person(person.clone(), PersonEvent::Bot);
+        }
         let news = if self.caps.has(Cap::AwayNotify) {
             away
         } else {

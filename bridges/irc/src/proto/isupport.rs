@@ -40,6 +40,8 @@ pub struct Isupport {
     pub reference_types: Box<str>,
     /// How many people MONITOR takes; `None` where there is none.
     pub monitor: Option<usize>,
+    /// The flag in WHO of those who are programs (bot-mode).
+    pub bot: Option<char>,
     /// Whether WHO takes a choice of fields (WHOX).
     pub whox: bool,
 }
@@ -64,6 +66,7 @@ impl Default for Isupport {
             chat_history: None,
             reference_types: "".into(),
             monitor: None,
+            bot: None,
             whox: false,
         }
     }
@@ -109,6 +112,8 @@ impl Isupport {
             // Without a number there is no limit.
             "MONITOR" => self.monitor = Some(number(value).unwrap_or(usize::MAX)),
             "-MONITOR" => self.monitor = None,
+            "BOT" => self.bot = value.chars().next(),
+            "-BOT" => self.bot = None,
             "WHOX" => self.whox = true,
             "-WHOX" => self.whox = false,
             _ => {}

@@ -293,6 +293,7 @@ impl Login {
             | PersonEvent::Retraction(_)
             | PersonEvent::Typing(_)
             | PersonEvent::Account { .. }
+            | PersonEvent::Bot
             | PersonEvent::Renamed { .. } => return Concerns::Nobody,
         }
         Concerns::People(vec![person.clone()])

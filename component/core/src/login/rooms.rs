@@ -105,6 +105,15 @@ impl Login {
                     }
                 }
             }
+            PersonEvent::Bot => {
+                for room in self
+                    .rooms
+                    .values_mut()
+                    .filter(|room| room.room.server == person.server && room.me != person.person)
+                {
+                    room.is_bot(&self.ctx, &person.person, out);
+                }
+            }
             PersonEvent::Account { account } => {
                 for room in self
                     .rooms

@@ -134,6 +134,16 @@ impl Room {
         }
     }
 
+    /// Somebody is a program.
+    pub fn is_bot(&mut self, ctx: &Context, person: &Name, out: &mut Effects) {
+        let Some(occupant) = self.occupants.get_mut(person) else {
+            return;
+        };
+        if !std::mem::replace(&mut occupant.bot, true) && self.is_in_step() {
+            self.show(ctx, person, &[], out);
+        }
+    }
+
     /// The network tells to which account somebody is logged in. Who they are changes with that, so it is shown.
     pub fn account_told(&mut self, ctx: &Context, person: &Name, account: Option<Name>, out: &mut Effects) {
         let Some(occupant) = self.occupants.get_mut(person) else {

@@ -24,6 +24,8 @@ pub struct Occupant {
     pub identity: Option<Name>,
     /// The account to which they are logged in, as far as the network tells: who they are, before any name.
     pub account: Option<Name>,
+    /// Whether they are a program.
+    pub bot: bool,
 }
 
 impl Occupant {
@@ -42,6 +44,7 @@ impl Occupant {
             away: member.away.then(|| "".into()),
             identity: None,
             account: member.account.clone(),
+            bot: false,
         }
     }
 
@@ -212,6 +215,7 @@ impl Occupants {
                     .next()
                     .filter(|account| !account.is_empty())
                     .map(Name::from),
+                bot: fields.next() == Some("1"),
             };
             self.0.insert(person.into(), occupant);
         }
@@ -242,11 +246,12 @@ fn write_record(out: &mut String, sign: char, person: &str, occupant: Option<&Oc
         let away = occupant.away.as_deref();
         let away = away.map_or_else(|| "0".to_owned(), |words| format!("1{}", clean(words)));
         for field in [
-            &clean(&occupant.nick),
+            clean(&occupant.nick).as_str(),
             &occupant.rank.bits().to_string(),
             &away,
             &clean(identity),
             &clean(account),
+            if occupant.bot { "1" } else { "" },
         ] {
             out.push(FIELD);
             out.push_str(field);
@@ -267,6 +272,7 @@ mod tests {
             away: None,
             identity: None,
             account: None,
+            bot: false,
         }
     }
 
@@ -280,6 +286,7 @@ mod tests {
                 identity: Some("mallory".into()),
                 away: Some("at lunch".into()),
                 account: Some("m".into()),
+                bot: true,
                 ..occupant("Eve", Rank::NONE)
             },
         );

@@ -33,6 +33,8 @@ pub mod status {
     pub const TECHNICAL: &str = "333";
 }
 
+/// Names the hat (XEP-0317) of those who are programs.
+const BOT_HAT: &str = "https://ircv3.net/specs/extensions/bot-mode";
 /// The most owners of a room that are told of.
 const MOST_OWNERS: usize = 20;
 
@@ -117,6 +119,10 @@ impl Room {
         write_codes(&mut xml, codes);
         xml.end();
         self.write_occupant_id(ctx, person, Some(occupant), &mut xml);
+        if occupant.bot {
+            xml.start_ns("hats", ns::HATS).start("hat");
+            xml.attr("uri", BOT_HAT).attr("title", "Bot").end().end();
+        }
         xml.finish()
     }
 

@@ -35,6 +35,7 @@ impl Room {
                     away: None,
                     identity: None,
                     account: None,
+                    bot: false,
                 };
                 shown.insert(person, occupant);
             }

@@ -4,6 +4,7 @@ mod admin;
 mod archive;
 mod archive_ids;
 mod biboumi;
+mod bots;
 mod channel_list;
 mod chats;
 mod chats_crash;
@@ -110,6 +111,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     archive::CASES,
     archive_ids::CASES,
     biboumi::CASES,
+    bots::CASES,
     channel_list::CASES,
     history::CASES,
     join_again::CASES,

@@ -35,6 +35,7 @@ scenarios! {
     away_queued
     ban_list
     bans
+    bots
     capabilities_one_by_one
     capabilities_old_server
     channel_events

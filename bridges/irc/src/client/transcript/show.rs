@@ -111,6 +111,7 @@ fn person_event(event: &PersonEvent) -> String {
         PersonEvent::Account {
             account: Some(account),
         } => format!("logged in as {account}"),
+        PersonEvent::Bot => "is a bot".to_owned(),
         PersonEvent::Account { account: None } => "logged in to no account".to_owned(),
     }
 }
