@@ -231,6 +231,8 @@ impl Login {
                 ("x", ns::MUC),
                 ("x", ns::MUC_USER),
                 ("occupant-id", ns::OCCUPANT_ID),
+                // What hats there are is for the room to say (XEP-0317).
+                ("hats", ns::HATS),
             ]
             .iter()
             .any(|(name, namespace)| child.is(*name, *namespace))

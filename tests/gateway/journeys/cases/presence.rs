@@ -180,7 +180,8 @@ async fn what_clients_may_not_say_of_themselves_is_dropped(t: Ctx) -> Result<()>
     let forged = "<x xmlns='http://jabber.org/protocol/muc#user'>\
         <item affiliation='owner' role='moderator' jid='a@b/c' nick='root'/>\
         <status code='332'/><status code='201'/></x>\
-        <occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged'/>";
+        <occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged'/>\
+        <hats xmlns='urn:xmpp:hats:0'><hat uri='urn:x' title='Boss'/></hats>";
     s.phone
         .send(
             tag("presence")
@@ -202,7 +203,8 @@ async fn what_clients_may_not_say_of_themselves_is_dropped(t: Ctx) -> Result<()>
                 && shown.muc_item("nick").is_none()
                 && shown.muc_item("jid") == Some(client.jid())
                 && shown.find_all("occupant-id", ns::OCCUPANT_ID).len() == 1
-                && shown.occupant_id() == s.joined.me.occupant_id(),
+                && shown.occupant_id() == s.joined.me.occupant_id()
+                && shown.find("hats", "urn:xmpp:hats:0").is_none(),
             "{}",
             shown.xml()
         );
