@@ -5,9 +5,11 @@ use std::time::Instant;
 use viaduct_bridge::{Command, Failure, Name, Refusal};
 
 use crate::client::{Client, End};
+use crate::proto::charset::Charsets;
 
 use super::actor::{Actor, is_final};
 use super::drive::{self, Stop, Surroundings};
+use super::link::Link;
 
 /// How one attempt ended.
 pub(super) enum Attempt {
@@ -27,6 +29,32 @@ pub(super) enum Attempt {
 /// Before anything else, the server wants to be reached encrypted, at this port.
 struct Upgrade(u16);
 
+/// A connection that is there.
+struct Made {
+    link: Link,
+    client: Client,
+    charsets: Charsets,
+    port: u16,
+    /// Whether it is made in the user's own way.
+    personal: bool,
+}
+
+impl Made {
+    async fn drive(&mut self, actor: &Actor) -> Stop {
+        let around = Surroundings {
+            inbox: &actor.inbox,
+            sink: &*actor.session.sink,
+            charsets: &self.charsets,
+            server: &actor.server,
+            port: self.port,
+            notebook: &*actor.session.shared.notebook,
+            personal: self.personal,
+            only_log_in: false,
+        };
+        drive::drive(&mut self.link, &mut self.client, &around).await
+    }
+}
+
 impl Actor {
     /// One attempt, and the connection that it leads to.
     pub(super) async fn attempt(&mut self, nick: &mut Name) -> Attempt {
@@ -40,7 +68,20 @@ impl Actor {
         }
     }
 
+    /// One connection, from its first byte to its last. It lasts for hours in which little happens, so what is needed
+    /// only before and after it is not kept meanwhile.
     async fn connect(&mut self, nick: &mut Name, upgrade: Option<u16>) -> Result<Attempt, Upgrade> {
+        let mut made = match Box::pin(self.make(nick, upgrade)).await {
+            Ok(made) => made,
+            Err(attempt) => return Ok(attempt),
+        };
+        let began = Instant::now();
+        let stop = made.drive(self).await;
+        Box::pin(self.after(made, began, stop, nick)).await
+    }
+
+    /// Reaches the server.
+    async fn make(&mut self, nick: &Name, upgrade: Option<u16>) -> Result<Box<Made>, Attempt> {
         let session = self.session.clone();
         let (plan, personal) = session.plan(&self.server);
         let dialled = {
@@ -48,36 +89,39 @@ impl Actor {
             tokio::select! {
                 biased;
                 dialled = dial => dialled,
-                () = self.asked_to_leave() => return Ok(self.leave_unconnected().await),
+                () = self.asked_to_leave() => return Err(self.leave_unconnected().await),
             }
         };
-        let dialled = match dialled {
-            Ok(dialled) => dialled,
-            Err(failure) => {
-                let for_good = false;
-                return Ok(Attempt::Failed { failure, for_good });
-            }
-        };
+        let dialled = dialled.map_err(|failure| {
+            let for_good = false;
+            Attempt::Failed { failure, for_good }
+        })?;
         let identity = session.identity(&self.server, (&plan, &personal), nick.clone(), dialled.security);
-        let mut link = dialled.link;
         let rooms = std::mem::take(&mut self.rooms);
-        let mut client = Client::new(self.server.clone(), identity, plan.flood, rooms, drive::now());
-        let charsets = session.charsets(&self.server, &plan);
-        let own_way = plan.personal;
-        drop((plan, personal));
-        let inbox = self.inbox.clone();
-        let around = Surroundings {
-            inbox: &inbox,
-            sink: &*session.sink,
-            charsets: &charsets,
-            server: &self.server,
+        Ok(Box::new(Made {
+            link: dialled.link,
+            client: Client::new(self.server.clone(), identity, plan.flood, rooms, drive::now()),
+            charsets: session.charsets(&self.server, &plan),
             port: dialled.port,
-            notebook: &*session.shared.notebook,
-            personal: own_way,
-            only_log_in: false,
-        };
-        let began = Instant::now();
-        let stop = drive::drive(&mut link, &mut client, &around).await;
+            personal: plan.personal,
+        }))
+    }
+
+    /// Tells what becomes of everything that was open, and what is next.
+    async fn after(
+        &mut self,
+        made: Box<Made>,
+        began: Instant,
+        stop: Stop,
+        nick: &mut Name,
+    ) -> Result<Attempt, Upgrade> {
+        let session = self.session.clone();
+        let Made {
+            mut link,
+            mut client,
+            charsets,
+            ..
+        } = *made;
         let was_online = client.was_online();
         if was_online {
             self.backoff.lasted(began);

@@ -52,7 +52,7 @@ impl Inbox {
         let mut state = self.lock();
         let command = state.commands.pop_front()?;
         state.leaving -= usize::from(matches!(command, Command::Disconnect { .. }));
-        if state.commands.is_empty() && state.commands.capacity() > 8 {
+        if state.commands.is_empty() {
             state.commands = VecDeque::new();
         }
         Some(command)

@@ -142,7 +142,7 @@ impl Login {
         let rooms = rooms.filter(|room| (!room.joined.is_empty() || room.kept) && wanted(room));
         let mut rooms: Vec<_> = rooms.collect();
         rooms.sort_unstable_by(|a, b| a.jid.cmp(&b.jid));
-        let in_words = |room: &&Room| {
+        let in_words = |room: &Room| {
             let joined = room.joined.iter();
             let clients: Vec<&str> = joined.map(|joined| joined.resource.as_str()).collect();
             let with = if clients.is_empty() {
@@ -152,7 +152,7 @@ impl Login {
             };
             (room.jid.to_string(), format!("as {} with {with}", room.my_nick()))
         };
-        rooms.iter().map(in_words).collect()
+        rooms.iter().map(|room| in_words(room)).collect()
     }
 }
 

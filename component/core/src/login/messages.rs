@@ -94,7 +94,7 @@ impl Login {
         let joined = room.and_then(|room| room.joined(&stanza.resource()));
         let (Some(room), Some(_)) = (room, joined) else {
             let (bare, to) = (stanza.to.to_bare(), stanza.from.as_str());
-            let nick = room.map_or_else(|| self.default_nick(), Room::my_nick);
+            let nick = room.map_or_else(|| self.default_nick(), |room| room.my_nick());
             let codes = [status::KICKED, status::TECHNICAL];
             out.send(Room::not_there(
                 bare.as_str(),

@@ -91,8 +91,9 @@ pub struct Login {
     online: Online,
     /// How the login by presence goes.
     entry: Entry,
-    pub(crate) servers: HashMap<ServerId, Server>,
-    pub(crate) rooms: HashMap<RoomId, Room>,
+    pub(crate) servers: HashMap<ServerId, Box<Server>>,
+    /// Boxed, as a table has more places than rooms.
+    pub(crate) rooms: HashMap<RoomId, Box<Room>>,
     chats: HashMap<PersonId, Chat>,
     /// The people whose presence the user has subscribed to.
     contacts: HashMap<PersonId, Contact>,
@@ -181,7 +182,7 @@ impl Login {
                     // Of two spellings that turned out to be one room, the one that somebody is in goes on.
                     let other = self.rooms.get(&room.room);
                     if other.is_none_or(|other| other.is_unused() && !room.is_unused()) {
-                        self.rooms.insert(room.room.clone(), room);
+                        self.rooms.insert(room.room.clone(), Box::new(room));
                     }
                 }
                 Recipient::Person(person) => {
@@ -217,7 +218,7 @@ impl Login {
             && self.registrations.is_empty()
             && self.desk.is_empty()
             && self.errands.is_empty()
-            && self.rooms.values().all(Room::is_unused)
+            && self.rooms.values().all(|room| room.is_unused())
     }
 
     /// Takes one input and adds all its effects.

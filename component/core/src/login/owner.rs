@@ -106,7 +106,7 @@ impl Login {
 
     /// Whether the user is an operator of the room.
     pub(crate) fn chairs(&self, id: &RoomId) -> bool {
-        let me = self.rooms.get(id).and_then(Room::myself);
+        let me = self.rooms.get(id).and_then(|room| room.myself());
         me.is_some_and(|me| me.affiliation() >= Affiliation::Admin)
     }
 
@@ -116,7 +116,9 @@ impl Login {
             .rooms
             .get(id)
             .filter(|room| room.joined(&stanza.resource()).is_some());
-        room.filter(|_| self.chairs(id)).ok_or_else(not_theirs)
+        room.filter(|_| self.chairs(id))
+            .map(|room| &**room)
+            .ok_or_else(not_theirs)
     }
 
     /// The list of bans. An operator may see it.

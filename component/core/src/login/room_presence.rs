@@ -125,7 +125,7 @@ impl Login {
         let room = self
             .rooms
             .entry(id.clone())
-            .or_insert_with(|| Room::new(&ctx, login, id.clone(), local.into(), wish.clone()));
+            .or_insert_with(|| Box::new(Room::new(&ctx, login, id.clone(), local.into(), wish.clone())));
         room.chosen = chosen;
         let waiting = Waiting {
             resource: stanza.resource(),

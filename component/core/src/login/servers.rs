@@ -340,7 +340,7 @@ impl Login {
     pub(crate) fn reconnect(&mut self, id: &ServerId, out: &mut Effects) -> bool {
         let rooms = |room: &Room| room.room.server == *id && !room.is_unused();
         let home = self.is_home(id) && self.wants_home();
-        if !self.servers.contains_key(id) && !home && !self.rooms.values().any(rooms) {
+        if !self.servers.contains_key(id) && !home && !self.rooms.values().any(|room| rooms(room)) {
             return false;
         }
         let nick = match self.servers.get(id).map(|server| &server.link) {
@@ -392,7 +392,7 @@ impl Login {
             return Err(Problem::because(Condition::Forbidden, text));
         }
         let online = |server: &Server| matches!(server.link, Link::Online { .. });
-        if !self.servers.get(id).is_some_and(online) {
+        if !self.servers.get(id).is_some_and(|server| online(server)) {
             let text = format!("You are not connected to {id}.");
             return Err(Problem::because(Condition::ServiceUnavailable, text));
         }

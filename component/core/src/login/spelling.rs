@@ -95,7 +95,7 @@ impl Login {
 
     /// What seemed to be two rooms is one. The one that somebody is in, or was in first, keeps its JID; whoever asked
     /// for the other is sent there.
-    fn unite(&mut self, one: Room, other: Room, out: &mut Effects) {
+    fn unite(&mut self, one: Box<Room>, other: Box<Room>, out: &mut Effects) {
         let rank = |room: &Room| (!room.joined.is_empty(), room.recorded, -room.id.0);
         let (mut room, mut lost) = if rank(&one) >= rank(&other) {
             (one, other)

@@ -102,7 +102,7 @@ enum Woken {
 
 impl Actor {
     /// Lives until there is nothing more to do, or the gateway stops.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self: Box<Self>) {
         loop {
             let full = self.turn();
             if self.fault.is_some() {

@@ -37,10 +37,10 @@ impl Actor {
         gateway: Arc<Gateway>,
         user: BareJid,
         mailbox: Arc<Mailbox>,
-    ) -> Result<Self, Over> {
+    ) -> Result<Box<Self>, Over> {
         let core = load(&gateway, &user, &mailbox).await?;
         let lane = gateway.memory.lane();
-        let mut actor = Self {
+        let mut actor = Box::new(Self {
             gateway,
             user,
             mailbox,
@@ -62,7 +62,7 @@ impl Actor {
             lane,
             fault: None,
             rebuilt: Rebuilt::default(),
-        };
+        });
         actor.handle(Input::Start);
         Ok(actor)
     }

@@ -146,5 +146,5 @@ async fn a_flood_of_one_delays_the_others_by_a_turn() {
 async fn an_actor_takes_little_memory() {
     let stage = Stage::new();
     let size = stage.router.size_of_life();
-    assert!(size <= 3072, "{size} bytes for each login");
+    assert!(size <= 1280, "{size} bytes for each login");
 }
