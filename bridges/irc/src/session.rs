@@ -307,7 +307,7 @@ impl Drop for IrcSession {
 
 /// Runs the task of a server. A bug in it ends this one connection, and the user is told.
 async fn watched(state: Arc<SessionState>, server: ServerId, inbox: Arc<Inbox>) {
-    let actor = Actor::new(state.clone(), server.clone(), inbox.clone());
+    let actor = Box::new(Actor::new(state.clone(), server.clone(), inbox.clone()));
     if AssertUnwindSafe(actor.run()).catch_unwind().await.is_ok() {
         return;
     }

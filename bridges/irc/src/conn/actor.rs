@@ -42,7 +42,7 @@ impl Actor {
     }
 
     /// Lives until nothing more is asked of it.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(mut self: Box<Self>) {
         loop {
             if let Some(nick) = self.inbox.next_nick()
                 && self.inbox.closing().is_none()
@@ -62,7 +62,8 @@ impl Actor {
         }
     }
 
-    /// Connects, and connects again after each loss, until the user leaves or the server will not have them.
+    /// Connects, and connects again after each loss, until the user leaves or the server will not have them. What is
+    /// short is boxed, so that the task is small while there is a connection.
     async fn stay_connected(&mut self, mut nick: Name) {
         self.rooms = Rooms::default();
         self.backoff = Backoff::new();
@@ -77,14 +78,14 @@ impl Actor {
                 }
                 Attempt::Closing => return,
                 Attempt::Failed { failure, for_good } if for_good || !was_online => {
-                    self.give_up(failure).await;
+                    Box::pin(self.give_up(failure)).await;
                     return;
                 }
                 Attempt::Lost {
                     for_good: Some(failure),
                     ..
                 } => {
-                    self.give_up(failure).await;
+                    Box::pin(self.give_up(failure)).await;
                     return;
                 }
                 Attempt::Failed { failure, .. } => {
@@ -100,7 +101,7 @@ impl Actor {
             debug!(irc.server = %self.server, retry_in = ?retry_in, "connection lost or not made; trying again");
             let reason = Name::from(reason);
             self.tell_server(ServerEvent::Offline { reason, retry_in }).await;
-            if !self.wait(retry_in).await {
+            if !Box::pin(self.wait(retry_in)).await {
                 return;
             }
         }
