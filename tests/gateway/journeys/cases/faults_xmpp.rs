@@ -117,6 +117,9 @@ async fn the_xmpp_server_is_killed_while_irc_talks(t: Ctx) -> Result<()> {
     let first = t.client_of(&first, "phone").await?;
     let second = t.client_of(&second, "elsewhere").await?;
     for (client, nick) in [(&first, &old), (&second, &new)] {
+        // That its place was given up, as nobody was there at first, may reach the one who is there just then.
+        client.settle(t.gateway()).await?;
+        client.take_all(|stanza| stanza.is_presence());
         let joined = client
             .join_with(&Join::new(&room, nick).history("maxstanzas", "1000"))
             .await?;
