@@ -257,9 +257,15 @@ fn unregister(login: &mut Login, run: Run<'_>) -> Reply {
     ) {
         return Reply::Failed("Nothing was done: you did not say that you are sure (sure).".into());
     }
-    if login.account.is_none() {
+    let registered = login.account.is_some();
+    if !registered && !login.is_on_record() {
         return Reply::Failed("You are not registered.".into());
     }
     login.unregister(None, run.out);
-    Reply::Done("You have unregistered.".into())
+    Reply::Done(if registered {
+        "You have unregistered.".into()
+    } else {
+        // Who came into a room without registering has left traces too.
+        "You were not registered. What the gateway knew about you is deleted.".into()
+    })
 }

@@ -415,6 +415,11 @@ impl Login {
         }
     }
 
+    /// Whether anything is on record about the user, who need not be registered for that.
+    pub(crate) fn is_on_record(&self) -> bool {
+        self.recorded
+    }
+
     /// Remembers the login as it is now.
     pub(crate) fn write_record(&mut self, out: &mut Effects) {
         self.recorded = true;

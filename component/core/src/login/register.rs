@@ -330,6 +330,12 @@ impl Login {
         if std::mem::take(&mut self.session) {
             out.push(Effect::CloseSession { reason: None });
         }
+        // A change that is still being checked would register the user again.
+        self.give_up_awaited(out);
+        for (flow, asker) in std::mem::take(&mut self.registrations.active) {
+            out.push(Effect::EndLogin(flow));
+            self.refuse_asker(asker, "You have unregistered.", out);
+        }
         while let Some(pending) = self.pending.take_one() {
             self.refuse_pending(pending, out);
         }

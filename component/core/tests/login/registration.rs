@@ -1,8 +1,9 @@
 //! What the operator says of registration: closed, and not left in-band (XEP-0077 §3.1, §3.2).
 
+use viaduct_bridge::{Account, Step};
 use viaduct_core::access::{Access, Registration};
 use viaduct_core::context::{Context, Rules};
-use viaduct_core::effect::Input;
+use viaduct_core::effect::{FlowId, Input};
 use viaduct_core::records::LoadedLogin;
 
 use super::desk::{Desk, PHONE, ROOM, registered, rules, stanzas};
@@ -144,4 +145,70 @@ fn who_is_shut_out_is_told_so_even_where_registration_is_closed() {
         "{answer}"
     );
     assert!(!advertises(&mut desk) && !offers(&mut desk, "register"));
+}
+
+#[test]
+fn a_change_that_is_being_checked_does_not_survive_its_user() {
+    let mut desk = ready(Some(registered()), |_| {});
+    let query = |inner: &str| format!("<query xmlns='{REGISTER}'>{inner}</query>");
+    let change = query("<nick>other</nick>");
+    let begun = desk.stanza(&format!(
+        "<iq from='{PHONE}' to='gw.example' type='set' id='change'>{change}</iq>"
+    ));
+    assert!(begun.iter().any(|line| line.starts_with("Login")), "{begun:?}");
+    let gone = desk.stanza(&format!(
+        "<iq from='{PHONE}' to='gw.example' type='set' id='gone'>{}</iq>",
+        query("<remove/>")
+    ));
+    let answer = |id: &str| {
+        let answers = stanzas(&gone);
+        let mut answers = answers
+            .into_iter()
+            .filter(|stanza| stanza.contains(&format!("id='{id}'")));
+        (answers.next().unwrap_or_default().to_owned(), answers.count())
+    };
+    assert!(answer("gone").0.contains("type='result'"), "{gone:?}");
+    let (refused, more) = answer("change");
+    assert!(
+        refused.contains("You have unregistered.") && more == 0,
+        "{gone:?}"
+    );
+    // What the network finds out after all changes nothing.
+    let account = Account {
+        name: "other".into(),
+        ..Account::default()
+    };
+    let late = desk.input(Input::LoginStep {
+        flow: FlowId(1),
+        step: Step::Done(account),
+    });
+    assert!(late.is_empty(), "{late:?}");
+    let form = ask(&mut desk, "get", &query(""));
+    assert!(!form.contains("<registered/>"), "{form}");
+}
+
+#[test]
+fn a_guest_can_be_forgotten_too() {
+    let mut desk = Desk::ready();
+    let sure = "<x xmlns='jabber:x:data' type='submit'><field var='sure'><value>1</value></field></x>";
+    let forget = |desk: &mut Desk| {
+        let shown = execute(desk, "unregister");
+        let session = shown
+            .split("sessionid='")
+            .nth(1)
+            .and_then(|rest| rest.split('\'').next());
+        let session = session.unwrap_or_else(|| panic!("a form: {shown}"));
+        desk.stanza(&format!(
+            "<iq from='{PHONE}' to='gw.example' type='set' id='q'><command node='unregister' sessionid='{session}' \
+             xmlns='http://jabber.org/protocol/commands'>{sure}</command></iq>"
+        ))
+        .join("\n")
+    };
+    assert!(forget(&mut desk).contains("You are not registered."));
+    desk.join(&["bob"]);
+    let gone = forget(&mut desk);
+    assert!(
+        gone.contains("is deleted") && gone.contains("ForgetLogin") && gone.contains("type='unavailable'"),
+        "{gone}"
+    );
 }
