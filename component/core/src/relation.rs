@@ -2,7 +2,7 @@
 //! (XEP-0424, XEP-0425), and the text that stands in for them (XEP-0428).
 
 use minidom::Element;
-use viaduct_bridge::{Name, Timestamp};
+use viaduct_bridge::{Name, Reaction, Timestamp};
 
 use crate::names;
 use crate::ns;
@@ -233,6 +233,21 @@ pub fn tombstone(at: Timestamp, id: &str, moderated: Option<Moderated<'_>>) -> S
 #[must_use]
 pub fn is_tombstone(payload: &str) -> bool {
     payload.starts_with("<retracted ")
+}
+
+/// What somebody's reactions to a message are when these have changed, and what was added that is no emoji: that has to be
+/// said instead.
+#[must_use]
+pub fn reacted<'a>(before: &[Name], reaction: &'a Reaction) -> (Vec<Name>, Vec<&'a Name>) {
+    let (emoji, words): (Vec<&Name>, Vec<&Name>) = reaction.add.iter().partition(|text| is_emoji(text));
+    let mut texts = before.to_vec();
+    texts.retain(|text| !reaction.remove.contains(text));
+    for text in emoji {
+        if !texts.contains(text) && texts.len() < MOST_REACTIONS {
+            texts.push(text.clone());
+        }
+    }
+    (texts, words)
 }
 
 /// Whether clients can show this as a reaction: one emoji (XEP-0444 §3.1 allows nothing else). Other networks allow any

@@ -1,14 +1,14 @@
 //! What refers to older messages of a direct chat. Its archive is the user's server's, so nothing is buried here: clients
 //! and that server do it, when they are told.
 
-use viaduct_bridge::{MessageId, Name, PersonId, Reaction, Relation, Retraction, Timestamp};
+use viaduct_bridge::{MessageId, PersonId, Reaction, Relation, Retraction, Timestamp};
 
 use super::Login;
 use super::chats::Heard;
 use crate::effect::Effects;
 use crate::payload;
 use crate::records::{OutboxRecord, Write};
-use crate::refer::{Found, ME, MOST_REACTIONS, ReactionsRecord, THEM};
+use crate::refer::{Found, ME, ReactionsRecord, THEM};
 use crate::relation;
 
 impl Login {
@@ -44,15 +44,7 @@ impl Login {
             return;
         };
         let theirs = reaction.sender == person.person;
-        let (emoji, words): (Vec<&Name>, Vec<&Name>) =
-            reaction.add.iter().partition(|text| relation::is_emoji(text));
-        let mut texts = found.reactions.clone();
-        texts.retain(|text| !reaction.remove.contains(text));
-        for text in emoji {
-            if !texts.contains(text) && texts.len() < MOST_REACTIONS {
-                texts.push(text.clone());
-            }
-        }
+        let (texts, words) = relation::reacted(&found.reactions, reaction);
         let mut payloads = Vec::new();
         if texts != found.reactions {
             payloads.push(relation::reactions_payload(&found.known, &texts));

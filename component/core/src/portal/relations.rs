@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::effect::Effects;
 use crate::payload;
 use crate::records::{MessageRecord, Said, Write, archive_id};
-use crate::refer::{Found, MOST_REACTIONS, ReactionsRecord};
+use crate::refer::{Found, ReactionsRecord};
 use crate::relation::{self, Moderated};
 use crate::render::When;
 
@@ -58,15 +58,7 @@ impl Room {
         if found.message.as_ref().is_none_or(gone) {
             return;
         }
-        let (emoji, words): (Vec<&Name>, Vec<&Name>) =
-            reaction.add.iter().partition(|text| relation::is_emoji(text));
-        let mut texts = found.reactions.clone();
-        texts.retain(|text| !reaction.remove.contains(text));
-        for text in emoji {
-            if !texts.contains(text) && texts.len() < MOST_REACTIONS {
-                texts.push(text.clone());
-            }
-        }
+        let (texts, words) = relation::reacted(&found.reactions, reaction);
         if texts != found.reactions {
             let payload = relation::reactions_payload(&found.known, &texts);
             let sender = self.occupant_id(ctx, &reaction.sender, self.occupants.get(&reaction.sender));
