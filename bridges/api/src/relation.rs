@@ -97,7 +97,7 @@ impl<T> Relation<T> {
 pub enum Typing {
     /// They are.
     Active,
-    /// They have stopped for now, in the middle of a message.
+    /// They pause, in the middle of a message.
     Paused,
     /// They are not, or no more.
     Done,

@@ -21,7 +21,7 @@ pub enum Input {
     Remote(RemoteEvent),
     /// The link to the XMPP server is there and takes stanzas.
     LinkUp,
-    /// The link is gone, or takes no more for now.
+    /// The link is gone, or takes no more until it is back.
     LinkDown,
     /// The user's server has processed everything up to these marks.
     Confirmed(Vec<Mark>),

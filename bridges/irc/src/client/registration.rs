@@ -153,7 +153,7 @@ impl Client {
     }
 
     pub(super) fn no_sasl(&mut self) {
-        // Perhaps only for now: services may be away. Without the login the user would be somebody else there.
+        // Perhaps not for long: services may be away. Without the login the user would be somebody else there.
         let reason = format!(
             "{} offers no login with an account (SASL) at the moment",
             self.server

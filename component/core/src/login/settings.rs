@@ -200,7 +200,7 @@ impl Login {
         }
     }
 
-    /// A room in which the user is to be could not be entered for now: once more, later.
+    /// A room in which the user is to be could not be entered yet: once more, later.
     pub(super) fn enter_kept(&mut self, portal: crate::records::PortalId, out: &mut Effects) {
         let room = self.rooms.values_mut().find(|room| room.id == portal);
         let Some(room) = room.filter(|room| room.is_wanted() && room.place == Place::Outside) else {

@@ -140,7 +140,7 @@ pub struct Room {
     pub chosen: Chosen,
     /// Whether the user stays in it without any client.
     pub kept: bool,
-    /// How often in a row it could not be entered for now.
+    /// How often in a row it could not be entered, though it may be later.
     pub refusals: u8,
 }
 

@@ -43,7 +43,7 @@ impl Room {
         self.shown = Some(shown);
     }
 
-    /// The link to the XMPP server is gone: nobody gets anything for now.
+    /// The link to the XMPP server is gone: nobody gets anything until it is back.
     pub fn detach(&mut self) {
         self.fall_out_of_step();
         for joined in &mut self.joined {
